@@ -1,0 +1,1 @@
+"""The docking bundle: vessels, ports, and the saga that brings one into the other."""

@@ -1,0 +1,1 @@
+"""The orders bundle: orders, stock, payments and shipments."""

@@ -1,0 +1,1 @@
+"""Load tests: locust files and the benchmark harness."""

@@ -1,0 +1,1 @@
+"""Event-sourced entities and sagas on Redis or Valkey."""
