@@ -1,0 +1,300 @@
+--[[
+commit: store all that one turn changed, or nothing.
+
+First every check, then only operations that cannot fail. The cursor is the fence: a turn that
+started from another cursor than the stored one was computed by somebody who is out of date.
+
+KEYS     1 meta    hash    of the partition: cursor, barrier
+         2 inbox   stream  the partition's own
+         3 dead    stream  dead letters
+         4 feed    stream  one line per event, capped
+         5 timers  zset    timer id -> due time, ms
+         6 timer   hash    timer id -> envelope
+         7..       keys that ARGV names by their position: entities, logs, indexes, results, inboxes
+
+ARGV     from, upto        cursor before and after; equal when nothing was taken
+         now               ms
+         ttl               of results, ms
+         feed cap          how many lines the feed keeps, about
+         count of entities, and for each:
+           hash, log       positions of its keys
+           index           position of the index of its kind
+           old, new index  positions of the indexes of its status before and after; 0 for none
+           kind, key, expected version
+           state           JSON; empty when it is not written this time
+           count of statuses, each status that it went through
+           count of pool steps, for each: pool, verb, hold, value
+           count of events, for each: count of fields, the fields (the first is `type`, its name)
+         count of messages, for each: position of the inbox, envelope
+         count of timers, for each: id, due (empty: stop it), envelope
+         count of results, for each: position, JSON, channel (empty: nobody waits)
+         count of dead letters, for each: count of fields, the fields
+
+Answers  {"OK", next due, barrier}     barrier = id of the last message to the own inbox, or ""
+         {"FENCED", cursor}            the rest: nothing written
+         {"VERSION", entity, actual}
+         {"TRANSITION", entity, from, to}
+         {"POOL", entity, why}
+         {"INVALID", what}
+]]
+
+--- @include "lib/check"
+--- @include "lib/log"
+--- @include "lib/pool"
+--- @include "lib/due"
+
+-- `unpack` has room for some 8,000 values; no event needs that many.
+local MOST_FIELDS = 64
+
+local FIXED_TYPES = { "hash", "stream", "stream", "stream", "zset", "hash" }
+
+-- Reads ARGV from left to right.
+local function reader(args)
+  local at = 0
+  local r = {}
+  function r.text()
+    at = at + 1
+    return args[at]
+  end
+  function r.count()
+    at = at + 1
+    if not is_count(args[at]) then
+      error("argument " .. at .. " is not a count")
+    end
+    return tonumber(args[at])
+  end
+  -- Skips `count` arguments; returns the positions of the first and the last.
+  function r.span(count)
+    local first = at + 1
+    at = at + count
+    if at > #args then
+      error("arguments end too early")
+    end
+    return first, at
+  end
+  return r
+end
+
+-- The key at a position that ARGV names; its type must be as wanted.
+local function key_at(keys, position, wanted)
+  local key = keys[position]
+  if not key then
+    error("no key " .. position)
+  end
+  if not is_type(key, wanted) then
+    error("key " .. position .. " is not a " .. wanted)
+  end
+  return key
+end
+
+local function read_spans(r)
+  local spans = {}
+  for i = 1, r.count() do
+    local count = r.count()
+    if count < 2 or count > MOST_FIELDS or count % 2 == 1 then
+      error("fields come in pairs, at most " .. MOST_FIELDS)
+    end
+    spans[i] = { r.span(count) }
+  end
+  return spans
+end
+
+local function read_entity(r, keys)
+  local e = {}
+  e.hash, e.log = key_at(keys, r.count(), "hash"), key_at(keys, r.count(), "stream")
+  e.index = key_at(keys, r.count(), "zset")
+  local old, new = r.count(), r.count()
+  e.old = old > 0 and key_at(keys, old, "zset")
+  e.new = new > 0 and key_at(keys, new, "zset")
+  e.kind, e.key, e.expected, e.state = r.text(), r.text(), r.count(), r.text()
+  e.statuses, e.steps = {}, {}
+  for i = 1, r.count() do
+    e.statuses[i] = r.text()
+  end
+  for i = 1, r.count() do
+    e.steps[i] = { r.text(), r.text(), r.text(), r.text() }
+  end
+  e.events = read_spans(r)
+  return e
+end
+
+local function read_all(keys, args)
+  local r = reader(args)
+  local turn = { from = r.text(), upto = r.text(), now = r.text(), ttl = r.text(), cap = r.text() }
+  turn.entities, turn.messages, turn.timers, turn.results = {}, {}, {}, {}
+  for i = 1, r.count() do
+    turn.entities[i] = read_entity(r, keys)
+  end
+  for i = 1, r.count() do
+    turn.messages[i] = { key_at(keys, r.count(), "stream"), r.text() }
+  end
+  for i = 1, r.count() do
+    turn.timers[i] = { r.text(), r.text(), r.text() }
+  end
+  for i = 1, r.count() do
+    turn.results[i] = { key_at(keys, r.count(), "string"), r.text(), r.text() }
+  end
+  turn.dead = read_spans(r)
+  if r.text() then
+    error("arguments are left over")
+  end
+  return turn
+end
+
+-- Returns what is wrong with one entity's change, or nil.
+local function refuse_entity(e)
+  local rules, name = RULES[e.kind], e.kind .. "/" .. e.key
+  if not rules then
+    return { "INVALID", "no kind " .. e.kind }
+  end
+  local stored = redis.call("HMGET", e.hash, "version", "status")
+  local version = tonumber(stored[1] or "0")
+  if version ~= e.expected or last_log_id(e.log) ~= e.expected .. "-0" then
+    return { "VERSION", name, tostring(version) }
+  end
+  e.version = version
+  local status = stored[2] or ""
+  for _, to in ipairs(e.statuses) do
+    if not (rules.transitions[status] and rules.transitions[status][to]) then
+      return { "TRANSITION", name, status, to }
+    end
+    status = to
+  end
+  e.status = status
+  e.book = {}
+  for _, step in ipairs(e.steps) do
+    local why = pool_step(e.hash, e.book, rules, unpack(step))
+    if why then
+      return { "POOL", name, why }
+    end
+  end
+  return nil
+end
+
+-- Returns what forbids the turn, or nil.
+local function refuse(turn, keys)
+  for i, wanted in ipairs(FIXED_TYPES) do
+    key_at(keys, i, wanted)
+  end
+  local cursor = redis.call("HGET", keys[1], "cursor") or "0-0"
+  if cursor ~= turn.from then
+    return { "FENCED", cursor }
+  end
+  if not (is_stream_id(turn.upto) and is_count(turn.now) and is_count(turn.ttl) and is_count(turn.cap)) then
+    return { "INVALID", "cursor, now, ttl or cap" }
+  end
+  if tonumber(turn.ttl) == 0 then
+    return { "INVALID", "ttl" }
+  end
+  if turn.upto ~= cursor and #redis.call("XRANGE", keys[2], turn.upto, turn.upto) == 0 then
+    return { "INVALID", "the cursor is not in the inbox" }
+  end
+  local seen = {}
+  for _, e in ipairs(turn.entities) do
+    if seen[e.hash] then
+      return { "INVALID", e.kind .. "/" .. e.key .. " comes twice" }
+    end
+    seen[e.hash] = true
+    local why = refuse_entity(e)
+    if why then
+      return why
+    end
+  end
+  for _, t in ipairs(turn.timers) do
+    if t[2] ~= "" and not is_count(t[2]) then
+      return { "INVALID", "due time of " .. t[1] }
+    end
+  end
+  return nil
+end
+
+local function write_entity(e, turn, feed, args)
+  local name = e.kind .. "/" .. e.key
+  for _, span in ipairs(e.events) do
+    e.version = e.version + 1
+    redis.call("XADD", e.log, e.version .. "-0", unpack(args, span[1], span[2]))
+    redis.call(
+      "XADD", feed, "MAXLEN", "~", turn.cap, "*",
+      "entity", name, "version", e.version, "type", args[span[1] + 1]
+    )
+  end
+  local fields = { "version", e.version, "status", e.status, "at", turn.now }
+  if e.state ~= "" then
+    fields[7], fields[8], fields[9], fields[10] = "state", e.state, "snapshot", e.version
+  end
+  redis.call("HSET", e.hash, unpack(fields))
+  pool_write(e.hash, e.book)
+  redis.call("ZADD", e.index, turn.now, e.key)
+  if e.old and e.old ~= e.new then
+    redis.call("ZREM", e.old, e.key)
+  end
+  if e.new then
+    redis.call("ZADD", e.new, turn.now, e.key)
+  end
+end
+
+local function write_messages(turn, keys)
+  local barrier = ""
+  for _, m in ipairs(turn.messages) do
+    local id = redis.call("XADD", m[1], "*", "message", m[2])
+    if m[1] == keys[2] then
+      barrier = id
+    end
+  end
+  if barrier ~= "" then
+    redis.call("HSET", keys[1], "barrier", barrier)
+  end
+  return barrier
+end
+
+local function write_timers(turn, timers, timer)
+  for _, t in ipairs(turn.timers) do
+    if t[2] == "" then
+      redis.call("ZREM", timers, t[1])
+      redis.call("HDEL", timer, t[1])
+    else
+      redis.call("ZADD", timers, t[2], t[1])
+      redis.call("HSET", timer, t[1], t[3])
+    end
+  end
+end
+
+local function move_cursor(turn, meta, inbox)
+  if turn.upto == turn.from then
+    return
+  end
+  redis.call("HSET", meta, "cursor", turn.upto)
+  local ms, seq = string.match(turn.upto, "^(%d+)-(%d+)$")
+  redis.call("XTRIM", inbox, "MINID", "=", ms .. "-" .. string.format("%.0f", tonumber(seq) + 1))
+end
+
+local function commit(keys, args)
+  local ok, turn = pcall(read_all, keys, args)
+  if not ok then
+    return { "INVALID", tostring(turn) }
+  end
+  local fine, why = pcall(refuse, turn, keys)
+  if not fine then
+    return { "INVALID", tostring(why) }
+  end
+  if why then
+    return why
+  end
+
+  for _, e in ipairs(turn.entities) do
+    write_entity(e, turn, keys[4], args)
+  end
+  local barrier = write_messages(turn, keys)
+  write_timers(turn, keys[5], keys[6])
+  for _, result in ipairs(turn.results) do
+    redis.call("SET", result[1], result[2], "PX", turn.ttl)
+    if result[3] ~= "" then
+      redis.call("PUBLISH", result[3], result[2])
+    end
+  end
+  for _, span in ipairs(turn.dead) do
+    redis.call("XADD", keys[3], "*", unpack(args, span[1], span[2]))
+  end
+  move_cursor(turn, keys[1], keys[2])
+  return { "OK", next_due(keys[5]), barrier }
+end

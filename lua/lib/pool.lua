@@ -1,0 +1,63 @@
+-- A pool is part of an entity's hash:
+--   pool:<name>:limit      how many places there are
+--   pool:<name>:used       how many are taken
+--   pool:<name>:hold:<id>  who holds one: its end in ms, or "kept"
+--
+-- `book` collects what the steps of one commit change (false: the field goes), so that each step
+-- sees the ones before it and nothing is written until all are allowed.
+local function pool_read(key, book, field)
+  local known = book[field]
+  if known == nil then
+    return redis.call("HGET", key, field)
+  end
+  return known
+end
+
+-- Notes one step in the book. Returns nil when it is allowed, otherwise why not.
+local function pool_step(key, book, rules, pool, verb, hold, value)
+  local rule = rules.pools[pool]
+  if not rule then
+    return "no pool " .. pool
+  end
+  local prefix = "pool:" .. pool .. ":"
+  local field = prefix .. "hold:" .. hold
+  local used = tonumber(pool_read(key, book, prefix .. "used") or "0")
+  local limit = tonumber(pool_read(key, book, prefix .. "limit") or "0")
+  if verb == "limit" then
+    if not is_count(value) or tonumber(value) > rule.most or tonumber(value) < used then
+      return "limit " .. value .. " with " .. used .. " taken"
+    end
+    book[prefix .. "limit"] = value
+  elseif verb == "hold" then
+    if pool_read(key, book, field) or used >= limit then
+      return used .. " of " .. limit .. " taken"
+    end
+    book[field] = value
+    book[prefix .. "used"] = tostring(used + 1)
+  elseif verb == "keep" then
+    if not pool_read(key, book, field) then
+      return hold .. " is not held"
+    end
+    book[field] = "kept"
+  elseif verb == "free" then
+    if not pool_read(key, book, field) then
+      return hold .. " is not held"
+    end
+    book[field] = false
+    book[prefix .. "used"] = tostring(used - 1)
+  else
+    return "no step " .. verb
+  end
+  return nil
+end
+
+-- Writes what the book collected.
+local function pool_write(key, book)
+  for field, value in pairs(book) do
+    if value then
+      redis.call("HSET", key, field, value)
+    else
+      redis.call("HDEL", key, field)
+    end
+  end
+end

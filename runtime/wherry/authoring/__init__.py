@@ -1,0 +1,1 @@
+"""What the authors of bundles write with. Nothing here does I/O."""

@@ -1,0 +1,102 @@
+"""An entity: a kind, an initial state, handlers that decide, folds that apply.
+
+    port = Entity(PortKind, Port(), lifecycle=LIFECYCLE, pools=[berths])
+
+    @port.handles(ReserveDocking)
+    def reserve(port: Port, command: ReserveDocking, ctx: Context) -> Accepted[Reservation]: ...
+
+    @port.folds(DockingReserved)
+    def reserved(port: Port, event: DockingReserved) -> Port: ...
+
+Decorators return the function unchanged, so that tests call it directly.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, TypeVar, get_type_hints
+
+from wherry.authoring.decisions import Accepted, Context
+from wherry.authoring.messages import Command, Event, Kind, kind_of
+from wherry.authoring.pool import Pool
+from wherry.errors import Misconfigured
+
+K = TypeVar("K", bound=Kind)
+S = TypeVar("S")
+R = TypeVar("R")
+E = TypeVar("E", bound=Event)
+C = TypeVar("C")
+
+#: From a status to those that may follow it; "" is the status of an entity without events.
+Lifecycle = Mapping[str, Sequence[str]]
+Handler = Callable[[S, Any, Context], Accepted[R]]
+
+
+class Registrar(Generic[S, R]):
+    """Takes the handler of one command; checks that it answers with the command's reply."""
+
+    def __init__(self, take: Callable[[Callable[..., Any]], None]) -> None:
+        self._take = take
+
+    def __call__(self, fn: Callable[[S, C, Context], Accepted[R]]) -> Callable[[S, C, Context], Accepted[R]]:
+        self._take(fn)
+        return fn
+
+
+class Entity(Generic[K, S]):
+    """The definition of one kind of entity.
+
+    `lifecycle` is the table of status changes that Redis enforces; a state with a table has a
+    field `status`. `placed_with(key)` returns the placement key, for entities that should share
+    a partition with another (`order/17` for the payment of order 17).
+    """
+
+    def __init__(
+        self,
+        kind: type[K],
+        initial: S,
+        *,
+        lifecycle: Lifecycle | None = None,
+        pools: Sequence[Pool] = (),
+        placed_with: Callable[[str], str] | None = None,
+    ) -> None:
+        self.kind = kind.name
+        self.initial = initial
+        self.lifecycle = lifecycle
+        self.pools = tuple(pools)
+        self.placed_with = placed_with
+        self.handlers: dict[type[Command[Any, Any]], Handler[S, Any]] = {}
+        self.appliers: dict[type[Event], Callable[[S, Any], S]] = {}
+        if lifecycle is not None and not hasattr(initial, "status"):
+            raise Misconfigured(f"{self.kind}: a state with a lifecycle needs a field `status`")
+
+    def handles(self, command: type[Command[K, R]]) -> Registrar[S, R]:
+        """Register the function that decides about a command."""
+
+        def take(fn: Callable[..., Any]) -> None:
+            self._check_handler(command, fn)
+            self.handlers[command] = fn
+
+        return Registrar(take)
+
+    def folds(self, event: type[E]) -> Callable[[Callable[[S, E], S]], Callable[[S, E], S]]:
+        """Register the function that returns the state after an event."""
+
+        def register(fn: Callable[[S, E], S]) -> Callable[[S, E], S]:
+            if event in self.appliers:
+                raise Misconfigured(f"{self.kind} folds {event.__name__} twice")
+            self.appliers[event] = fn
+            return fn
+
+        return register
+
+    def status(self, state: S) -> str:
+        """The status of a state; empty when this kind has no lifecycle."""
+        return "" if self.lifecycle is None else str(getattr(state, "status"))  # noqa: B009
+
+    def _check_handler(self, command: type[Command[Any, Any]], fn: Callable[..., Any]) -> None:
+        if kind_of(command).name != self.kind:
+            raise Misconfigured(f"{command.__name__} is for {kind_of(command).name}, not {self.kind}")
+        if command in self.handlers:
+            raise Misconfigured(f"{self.kind} handles {command.__name__} twice")
+        taken = list(get_type_hints(fn).values())[1:2]
+        if taken and taken[0] is not command:
+            raise Misconfigured(f"{fn.__name__} takes {taken[0]}, but is registered for {command.__name__}")

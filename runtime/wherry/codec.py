@@ -1,0 +1,153 @@
+"""JSON for typed messages: encoded compactly, decoded strictly (commands) or tolerantly (events).
+
+One rule differs from msgspec's own: an instant always has milliseconds, `2026-11-22T06:00:00.000Z`.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any, Generic, TypeVar, cast, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from wherry.errors import Fault, Invalid
+
+T = TypeVar("T")
+
+_INSTANT = re.compile(rb'"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{3})\d*)?Z"')
+_PATH = re.compile(r" - at `\$?(?P<path>.*)`$")
+
+to_json: Callable[[Any], bytes] = msgspec.json.Encoder().encode
+from_json = msgspec.json.Decoder().decode
+
+
+class Codec(Generic[T]):
+    """Encodes and decodes the values of one type."""
+
+    def __init__(self, of: type[T]) -> None:
+        self.of = of
+        parts = set(_parts(of))
+        self.encode: Callable[[T], bytes] = _encode_instants if datetime in parts else to_json
+        self._spans = timedelta in parts
+        self._decoder = msgspec.json.Decoder(of)
+        self._known = _known_fields(of)
+
+    def decode(self, data: bytes | msgspec.Raw) -> T:
+        """Read a stored value; fields that the type no longer has are passed over.
+
+        Raises msgspec.ValidationError if it does not fit.
+        """
+        return self._decoder.decode(data)
+
+    def parse(self, data: bytes | msgspec.Raw, subject: str) -> T:
+        """Read a value that somebody sent. Raises Invalid, naming each fault."""
+        try:
+            value = from_json(data)
+        except msgspec.DecodeError as error:
+            raise Invalid(subject, [Fault("", f"malformed JSON: {error}")]) from None
+        except RecursionError:
+            raise Invalid(subject, [Fault("", "nested too deeply")]) from None
+        return self.convert(value, subject)
+
+    def convert(self, value: Any, subject: str) -> T:
+        """Turn plain JSON values into the type. Raises Invalid, naming each fault."""
+        if faults := list(_unknown(self._known, value, "")):
+            raise Invalid(subject, faults)
+        if self._spans:
+            value = _spell_spans(self.of, value)
+        try:
+            return msgspec.convert(value, self.of)
+        except msgspec.ValidationError as error:
+            raise Invalid(subject, [_fault(str(error))]) from None
+
+
+@cache
+def codec_of(of: Any) -> Codec[Any]:
+    """Return the codec of a type; made once."""
+    return Codec(of)
+
+
+def _encode_instants(value: Any) -> bytes:
+    return _INSTANT.sub(_with_milliseconds, to_json(value))
+
+
+def _with_milliseconds(match: re.Match[bytes]) -> bytes:
+    return b'"%s.%sZ"' % (match[1], match[2] or b"000")
+
+
+def _parts(of: Any) -> Iterator[Any]:
+    """Every type that a value of this type may hold, once."""
+    seen: set[Any] = set()
+    todo = [of]
+    while todo:
+        part = todo.pop()
+        if part in seen:
+            continue
+        seen.add(part)
+        yield part
+        todo.extend(get_args(part))
+        if is_dataclass(part):
+            todo.extend(_hints(cast("type", part)).values())
+        elif isinstance(get_origin(part) or part, msgspec.StructMeta):
+            todo.extend(field.type for field in msgspec.structs.fields(part))
+
+
+def _hints(of: type) -> dict[str, Any]:
+    hints = get_type_hints(of)
+    return {field.name: hints[field.name] for field in fields(of)}
+
+
+# What a type knows about field names: None when anything goes, a mapping for an object
+# (field -> what its value knows), a one-element list for an array.
+_Known = Any
+
+
+def _known_fields(of: Any) -> _Known:
+    if is_dataclass(of):
+        return {name: _known_fields(hint) for name, hint in _hints(cast("type", of)).items()}
+    inner = [_known_fields(part) for part in get_args(of) if part is not type(None)]
+    origin = get_origin(of)
+    if origin in {list, tuple, set, frozenset}:
+        return [inner[0]] if inner and inner[0] is not None else None
+    known = [part for part in inner if part is not None]
+    return known[0] if len(known) == 1 and origin is not dict else None
+
+
+def _unknown(known: _Known, value: Any, at: str) -> Iterator[Fault]:
+    if isinstance(known, dict) and isinstance(value, dict):
+        for name, part in value.items():
+            if name not in known:
+                yield Fault(f"{at}/{name}", f"unknown field; known are {', '.join(known) or 'none'}")
+            elif known[name] is not None:
+                yield from _unknown(known[name], part, f"{at}/{name}")
+    elif isinstance(known, list) and isinstance(value, list):
+        for index, part in enumerate(value):
+            yield from _unknown(known[0], part, f"{at}/{index}")
+
+
+def _spell_spans(of: Any, value: Any) -> Any:
+    """Write a duration that came as a number of seconds in the one form that msgspec reads."""
+    if not (is_dataclass(of) and isinstance(value, dict)):
+        return value
+    spans = {n for n, hint in _hints(cast("type", of)).items() if timedelta in set(_parts(hint))}
+    return {name: _span(part) if name in spans else part for name, part in value.items()}
+
+
+def _span(value: Any) -> Any:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return f"PT{value:f}S" if is_number else value
+
+
+def _fault(text: str) -> Fault:
+    match = _PATH.search(text)
+    if match is None:
+        return Fault(_missing(text), text)
+    path = re.sub(r"\[(\d+|\.\.\.)\]", r".\1", match["path"])
+    return Fault(path.replace(".", "/") + _missing(text), text[: match.start()])
+
+
+def _missing(text: str) -> str:
+    match = re.search(r"missing required field `(\w+)`", text)
+    return f"/{match[1]}" if match else ""

@@ -1,0 +1,105 @@
+"""The envelope: how a message travels, in an inbox, a timer or a dead letter. Always JSON."""
+
+from typing import Any
+
+import msgspec
+
+from wherry.codec import to_json
+from wherry.errors import Fault, Invalid
+
+EMPTY = msgspec.Raw(b"{}")
+
+
+class Envelope(msgspec.Struct, omit_defaults=True, rename={"sender": "from"}):
+    """One message.
+
+    id       unique; a repeated id is applied once
+    to       address of the entity, `kind/key`
+    type     name of the command
+    data     its fields
+    sender   address of the entity that sent it; empty when it came from outside
+    tag      what the sender calls its ask; empty when it wants no answer
+    reply    channel on which somebody outside waits for the result
+    expect   version at which the entity must be
+    corr     correlation id, when it is not the id
+    cause    id of the message that led to this one
+    trace    W3C traceparent
+    """
+
+    id: str
+    to: str
+    type: str
+    data: msgspec.Raw = EMPTY
+    sender: str = ""
+    tag: str = ""
+    reply: str = ""
+    expect: int | None = None
+    corr: str = ""
+    cause: str = ""
+    trace: str = ""
+
+    @property
+    def correlation(self) -> str:
+        """The id that all messages of one flow share."""
+        return self.corr or self.id
+
+    @property
+    def from_outside(self) -> bool:
+        """Whether a client sent it, so that the result is kept for reading."""
+        return not self.sender
+
+
+class Problem(msgspec.Struct, omit_defaults=True):
+    """Why something did not happen: a stable code and a sentence."""
+
+    code: str
+    detail: str = ""
+    errors: list[dict[str, str]] = []
+    saga_id: str = ""
+    version: int | None = None
+
+
+class Result(msgspec.Struct, omit_defaults=True):
+    """What became of a command. `status` is pending, done, rejected or dead."""
+
+    status: str
+    command_id: str = ""
+    entity: str = ""
+    version: int = 0
+    reply: msgspec.Raw | None = None
+    problem: Problem | None = None
+
+
+class Answer(msgspec.Struct, omit_defaults=True):
+    """The data of an `Answer` message: the outcome of an ask. `status` as in Result."""
+
+    asked: str
+    tag: str
+    status: str
+    reply: msgspec.Raw | None = None
+    problem: Problem | None = None
+
+
+PENDING = to_json(Result("pending"))
+ANSWER = "Answer"
+
+_envelope = msgspec.json.Decoder(Envelope)
+_result = msgspec.json.Decoder(Result)
+
+
+def read_envelope(data: bytes) -> Envelope:
+    """Decode an envelope. Raises Invalid when it is not one."""
+    try:
+        return _envelope.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Invalid("envelope", [Fault("", str(error))]) from None
+
+
+def read_result(data: bytes) -> Result:
+    """Decode a stored result."""
+    return _result.decode(data)
+
+
+def raw(value: Any) -> msgspec.Raw:
+    """JSON that is ready to be put into a larger one."""
+    return msgspec.Raw(to_json(value))

@@ -1,0 +1,173 @@
+"""A record: one entity in memory - its state, version and pools - and what a turn changed of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from wherry.authoring.messages import Event
+from wherry.authoring.pool import Pool, PoolRule
+from wherry.codec import to_json
+from wherry.engine.book import Book, PoolStep
+from wherry.engine.envelope import Envelope
+from wherry.engine.registry import EventSpec, KindSpec
+from wherry.errors import Rejected
+
+Fields = list[bytes | str]
+
+#: A state of more bytes than this is not written at each turn...
+LARGE_STATE = 2_048
+#: ...but once in this many events; reading it then costs at most as many events more.
+SNAPSHOT_EVERY = 64
+
+
+@dataclass(frozen=True, slots=True)
+class PoolTimer:
+    """A hold that ends: `command` is sent at `due_ms`; no command means that the timer stops."""
+
+    name: str
+    due_ms: int = 0
+    command: Any = None
+
+
+@dataclass(slots=True)
+class Record:
+    """An entity. `version` is the number of its events; `snapshot` that of its stored state."""
+
+    spec: KindSpec
+    key: str
+    state: Any
+    version: int = 0
+    status: str = ""
+    snapshot: int = 0
+    books: dict[str, Book] = field(default_factory=dict)
+    size: int = 0
+    change: "Change | None" = None
+
+    @property
+    def address(self) -> str:
+        """`kind/key`."""
+        return f"{self.spec.name}/{self.key}"
+
+
+@dataclass(slots=True)
+class Change:
+    """What one turn did to an entity, as the commit needs it."""
+
+    expected: int
+    old_status: str
+    statuses: list[str] = field(default_factory=list)
+    steps: list[PoolStep] = field(default_factory=list)
+    events: list[Fields] = field(default_factory=list)
+    state: bytes = b""
+
+
+@dataclass(slots=True)
+class Applied:
+    """A record as it would be after a handler's events; nothing is changed until `apply`."""
+
+    state: Any
+    statuses: list[str]
+    books: dict[str, Book]
+    steps: list[PoolStep]
+    timers: list[PoolTimer]
+
+
+def fresh(spec: KindSpec, key: str) -> Record:
+    """An entity that nothing has happened to."""
+    return Record(spec, key, spec.initial, books={pool.name: Book() for pool in spec.pools})
+
+
+def preview(record: Record, events: Sequence[Event]) -> Applied:
+    """Fold events into a record without changing it.
+
+    Raises Rejected for a status or a pool that does not allow it.
+    """
+    spec = record.spec
+    after = Applied(record.state, [], record.books, [], [])
+    status = record.status
+    for event in events:
+        of = spec.events[type(event).__name__]
+        after.state = of.fold(after.state, event)
+        if spec.lifecycle is not None and (new := spec.status(after.state)) != status:
+            _require_transition(record, status, new)
+            after.statuses.append(new)
+            status = new
+        if of.pools:
+            _follow(after, of, event)
+    return after
+
+
+def apply(record: Record, after: Applied, events: Sequence[Event], meta: Fields) -> None:
+    """Make a preview real, and note it in the record's change. `meta` goes to each event."""
+    change = record.change or begin(record)
+    spec = record.spec
+    record.state = after.state
+    record.books = after.books
+    record.version += len(events)
+    if after.statuses:
+        record.status = after.statuses[-1]
+        change.statuses += after.statuses
+    change.steps += after.steps
+    for event in events:
+        name = type(event).__name__
+        change.events.append(["type", name, "data", spec.events[name].codec.encode(event), *meta])
+
+
+def begin(record: Record) -> Change:
+    """Start to note what a turn changes."""
+    change = Change(record.version, record.status)
+    record.change = change
+    return change
+
+
+def finish(record: Record) -> Change:
+    """End a turn's change: decide whether the state is written with it."""
+    change = record.change
+    assert change is not None  # noqa: S101 - finish is only called for changed records
+    record.change = None
+    if record.size <= LARGE_STATE or record.version - record.snapshot >= SNAPSHOT_EVERY:
+        change.state = record.spec.state.encode(record.state)
+        record.size = len(change.state)
+        record.snapshot = record.version
+    return change
+
+
+def event_meta(envelope: Envelope, now_ms: int) -> Fields:
+    """The fields that say where an event came from; those that follow from the id are left out."""
+    meta: Fields = ["at", str(now_ms), "id", envelope.id]
+    if envelope.cause:
+        meta += ["cause", envelope.cause]
+    if envelope.corr:
+        meta += ["corr", envelope.corr]
+    if envelope.trace:
+        meta += ["trace", envelope.trace]
+    return meta
+
+
+def _require_transition(record: Record, old: str, new: str) -> None:
+    if not record.spec.may_follow(old, new):
+        raise Rejected("illegal-transition", f"{record.address} cannot go from {old or 'new'} to {new}")
+
+
+def _follow(after: Applied, of: EventSpec, event: Event) -> None:
+    for pool, rule in of.pools:
+        book, step = after.books[pool.name].after(pool, rule, event)
+        after.books = {**after.books, pool.name: book}
+        after.steps.append(step)
+        after.timers.extend(_pool_timers(pool, rule, step, event))
+
+
+def _pool_timers(pool: Pool, rule: PoolRule, step: PoolStep, event: Event) -> list[PoolTimer]:
+    name = f"{pool.name}:{step.hold}"
+    match rule.verb:
+        case "hold" if rule.then is not None:
+            return [PoolTimer(name, int(step.value), rule.then(event))]
+        case "keep" | "free":
+            return [PoolTimer(name)]
+        case _:
+            return []
+
+
+def encode_body(body: Any) -> bytes:
+    """The JSON of a message's fields."""
+    return to_json(body)

@@ -1,0 +1,249 @@
+"""The store: the calls of the library carried out, and their words turned into values and errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+import redis.exceptions
+from redis import Redis
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
+
+from wherry.engine.envelope import Result, read_result
+from wherry.engine.record import Record
+from wherry.engine.registry import Registry
+from wherry.engine.turn import Changes, Entry
+from wherry.errors import KeyReused, Misconfigured, Overloaded, Paused, Unreachable
+from wherry.store import calls
+from wherry.store.calls import FunctionCall, Sending
+from wherry.store.keys import Keys
+from wherry.store.records import entity_reads, to_record
+
+#: How many due timers one call moves: a script must stay short.
+FIRE_LIMIT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What send.lua did. `result` tells what became of a command that was sent before."""
+
+    command_id: str
+    wake: bool
+    result: Result | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The turn is stored. `next_due` is when the earliest timer of the partition is due, ms."""
+
+    next_due: int | None
+    barrier: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The turn was refused and nothing of it is stored; `code` is the script's word."""
+
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """Who is alive, and when each partition's earliest timer is due."""
+
+    pumps: list[str]
+    dues: list[int | None]
+
+
+def connect(url: str) -> Redis:
+    """Return a client for our calls: each is safe to repeat, so a lost reply is retried shortly."""
+    retry = Retry(ExponentialBackoff(cap=0.5, base=0.02), 3)
+    return Redis.from_url(url, protocol=2, retry=retry, socket_connect_timeout=5, health_check_interval=0)
+
+
+@contextmanager
+def reaching() -> Iterator[None]:
+    """Turn the driver's words for "no answer" into ours. Raises Unreachable."""
+    try:
+        yield
+    except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError) as error:
+        raise Unreachable(f"Redis does not answer: {error}") from error
+
+
+class Store:
+    """One namespace in one Redis."""
+
+    def __init__(self, redis: Redis, namespace: str) -> None:
+        self.redis = redis
+        self.namespace = namespace
+        self.keys = Keys(namespace)
+
+    # -- calls -----------------------------------------------------------------------------------
+
+    def call(self, call: FunctionCall) -> list[Any]:
+        """Carry out one call. Raises Unreachable, or Misconfigured when nothing is deployed."""
+        return self.call_many([call])[0]
+
+    def call_many(self, many: Sequence[FunctionCall]) -> list[list[Any]]:
+        """Carry out calls in one round trip."""
+        with reaching(), _deployed(self.namespace):
+            if len(many) == 1:
+                return [self.redis.execute_command(*many[0].words(self.namespace))]
+            pipe = self.redis.pipeline(transaction=False)
+            for call in many:
+                pipe.execute_command(*call.words(self.namespace))
+            return pipe.execute()
+
+    def now_ms(self) -> int:
+        """The server's time."""
+        with reaching():
+            seconds, micros = cast("tuple[int, int]", self.redis.time())
+        return seconds * 1000 + micros // 1000
+
+    # -- sending ---------------------------------------------------------------------------------
+
+    def send(self, sending: Sending) -> Sent:
+        """Put a command into its inbox. Raises Overloaded, Paused, KeyReused, Unreachable."""
+        return self.send_many([sending])[0]
+
+    def send_many(self, many: Sequence[Sending]) -> list[Sent]:
+        """Put commands into their inboxes in one round trip."""
+        replies = self.call_many([calls.send(self.keys, sending) for sending in many])
+        return [sent(sending, reply) for sending, reply in zip(many, replies, strict=True)]
+
+    def result(self, partition: int, command_id: str) -> Result | None:
+        """What became of a command; None when it is not known (any more)."""
+        with reaching():
+            found = cast("bytes | None", self.redis.get(self.keys.partition(partition).result(command_id)))
+        return None if found is None else read_result(found)
+
+    # -- turns -----------------------------------------------------------------------------------
+
+    def commit(self, changes: Changes, *, result_ttl_ms: int) -> Committed | Refused:
+        """Store a turn, or learn why not."""
+        return self.commit_many([changes], result_ttl_ms=result_ttl_ms)[0]
+
+    def commit_many(self, many: Sequence[Changes], *, result_ttl_ms: int) -> list[Committed | Refused]:
+        """Store the turns of several partitions in one round trip; each is refused on its own."""
+        made = [calls.commit(self.keys, changes, result_ttl_ms=result_ttl_ms) for changes in many]
+        return [_committed(reply) for reply in self.call_many(made)]
+
+    def fire(self, partition: int, now_ms: int) -> int | None:
+        """Move due timers into the inbox; return when the next is due."""
+        reply = self.call(calls.fire(self.keys.partition(partition), now_ms, FIRE_LIMIT))
+        _require(reply, b"FIRED")
+        return _due(reply[2])
+
+    def beat(self, pump: str, now_ms: int, lease_ms: int, partitions: int) -> Alive:
+        """Say that a pump is alive."""
+        reply = self.call(calls.beat(self.keys, pump, now_ms, lease_ms, partitions))
+        _require(reply, b"ALIVE")
+        return Alive([name.decode() for name in reply[1]], [_due(due) for due in reply[2]])
+
+    def leave(self, pump: str) -> None:
+        """Say that a pump has ended."""
+        with reaching():
+            self.redis.zrem(self.keys.pumps, pump)
+
+    def alive(self, now_ms: int) -> list[str]:
+        """The pumps that are alive."""
+        with reaching():
+            return [p.decode() for p in self.redis.zrangebyscore(self.keys.pumps, now_ms, "+inf")]
+
+    def position(self, partition: int) -> tuple[str, str]:
+        """The cursor and the barrier of a partition."""
+        with reaching():
+            cursor, barrier = self.redis.hmget(self.keys.partition(partition).meta, "cursor", "barrier")
+        return _text(cursor) or "0-0", _text(barrier) or "0-0"
+
+    def read(self, cursors: dict[int, str], *, count: int, block_ms: int | None) -> dict[int, list[Entry]]:
+        """Read what waits behind the cursors; wait for the first entry for up to `block_ms`."""
+        streams = {self.keys.partition(number).inbox: cursor for number, cursor in cursors.items()}
+        with reaching():
+            found = self.redis.execute_command(
+                "XREAD", "COUNT", count, *(() if block_ms is None else ("BLOCK", block_ms)),
+                "STREAMS", *streams, *streams.values(),
+            )  # fmt: skip
+        numbers = {name.encode(): number for name, number in zip(streams, cursors, strict=True)}
+        return {numbers[name]: [_entry(*entry) for entry in entries] for name, entries in _pairs(found)}
+
+    def backlog(self, partitions: int) -> list[int]:
+        """How many envelopes wait in each partition."""
+        with reaching():
+            pipe = self.redis.pipeline(transaction=False)
+            for number in range(partitions):
+                pipe.xlen(self.keys.partition(number).inbox)
+            return pipe.execute()
+
+    def load(self, registry: Registry, addresses: Iterable[str]) -> dict[str, Record]:
+        """Read entities; one that nothing has happened to is fresh. Raises NotFound for a kind."""
+        reads = [entity_reads(self.keys, registry, address) for address in addresses]
+        with reaching():
+            pipe = self.redis.pipeline(transaction=False)
+            for read in reads:
+                pipe.hgetall(read.hash)
+            hashes = pipe.execute()
+            return {
+                read.address: to_record(self.redis, read, found)
+                for read, found in zip(reads, hashes, strict=True)
+            }
+
+
+def sent(sending: Sending, reply: list[Any]) -> Sent:
+    """Turn the words of send.lua into a value. Raises Overloaded, Paused, KeyReused."""
+    match reply:
+        case [b"SENT", wake]:
+            return Sent(sending.id, bool(wake))
+        case [b"DUPLICATE", wake, result, first]:
+            return Sent(first.decode(), bool(wake), read_result(result))
+        case [b"MISMATCH"]:
+            raise KeyReused(f"idempotency key {sending.idem!r} came with another request before")
+        case [b"OVERLOADED", waiting]:
+            raise Overloaded(int(waiting))
+        case [b"PAUSED"]:
+            raise Paused("the namespace is paused; resume it, or send again later")
+        case _:
+            raise AssertionError(f"send.lua answered {reply!r}")
+
+
+def _committed(reply: list[Any]) -> Committed | Refused:
+    if reply[0] == b"OK":
+        return Committed(_due(reply[1]), reply[2].decode())
+    return Refused(reply[0].decode(), " ".join(_text(word) for word in reply[1:]))
+
+
+@contextmanager
+def _deployed(namespace: str) -> Iterator[None]:
+    try:
+        yield
+    except redis.exceptions.ResponseError as error:
+        if "unction not found" not in str(error):
+            raise
+        raise Misconfigured(f"nothing is deployed in namespace {namespace!r}: run `wherry deploy`") from error
+
+
+def _require(reply: list[Any], word: bytes) -> None:
+    if reply[0] != word:
+        raise AssertionError(f"expected {word!r}, got {reply!r}")
+
+
+def _pairs(found: Any) -> Iterable[tuple[bytes, list[Any]]]:
+    if not found:
+        return []
+    return found.items() if isinstance(found, dict) else found
+
+
+def _entry(id_: bytes, fields: dict[bytes, bytes] | None) -> Entry:
+    return Entry(id_.decode(), (fields or {}).get(b"message", b""))
+
+
+def _due(value: bytes) -> int | None:
+    return int(float(value)) if value else None
+
+
+def _text(value: Any) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value or "")

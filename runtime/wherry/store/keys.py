@@ -1,0 +1,110 @@
+"""Every key that Wherry writes; nothing else builds key names.
+
+The part in braces is the hash tag: all keys of a partition live in one cluster slot.
+
+{ns:p}:inbox               stream  envelopes waiting for a turn; one field, `message`
+{ns:p}:meta                hash    cursor, barrier, paused
+{ns:p}:<kind>:<key>        hash    version, status, at, state (JSON), snapshot, pool:...
+{ns:p}:<kind>:<key>:log    stream  events: id `<version>-0`; type, data, at, id, cause, corr, trace
+{ns:p}:timers              zset    timer id -> due time, ms
+{ns:p}:timer               hash    timer id -> envelope
+{ns:p}:dead                stream  dead letters: message, error, code, entity, type, id, at, version
+{ns:p}:index:<kind>        zset    key -> time of its last change, ms
+{ns:p}:index:<kind>:<status>  zset  the same, of those in one status
+{ns:p}:result:<id>         string  what became of a command from outside (JSON); goes by itself
+{ns:p}:idem:<key>          string  fingerprint and command id of an idempotency key; goes by itself
+{ns:p}:feed                stream  one line per event, capped: entity, version, type
+ns:pumps                   zset    pump -> end of its lease, ms
+ns:wake                    string  exists while somebody is about to start a pump
+ns:deployment              hash    partitions, format, version, at, bundles
+ns:replies:<process>       channel results for the waiters of one process
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of one namespace."""
+
+    namespace: str
+
+    @property
+    def pumps(self) -> str:
+        """Who is alive."""
+        return f"{self.namespace}:pumps"
+
+    @property
+    def wake(self) -> str:
+        """Whether somebody is about to start a pump."""
+        return f"{self.namespace}:wake"
+
+    @property
+    def deployment(self) -> str:
+        """What is deployed."""
+        return f"{self.namespace}:deployment"
+
+    def replies(self, process: str) -> str:
+        """The channel on which a process waits for results."""
+        return f"{self.namespace}:replies:{process}"
+
+    def partition(self, number: int) -> "PartitionKeys":
+        """The keys of one partition."""
+        return PartitionKeys(f"{{{self.namespace}:{number}}}:")
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionKeys:
+    """The keys of one partition; `prefix` is its hash tag and a colon."""
+
+    prefix: str
+
+    @property
+    def inbox(self) -> str:
+        """Envelopes waiting for a turn."""
+        return f"{self.prefix}inbox"
+
+    @property
+    def meta(self) -> str:
+        """Cursor, barrier, paused."""
+        return f"{self.prefix}meta"
+
+    @property
+    def dead(self) -> str:
+        """Dead letters."""
+        return f"{self.prefix}dead"
+
+    @property
+    def feed(self) -> str:
+        """One line per event."""
+        return f"{self.prefix}feed"
+
+    @property
+    def timers(self) -> str:
+        """When timers are due."""
+        return f"{self.prefix}timers"
+
+    @property
+    def timer(self) -> str:
+        """What timers send."""
+        return f"{self.prefix}timer"
+
+    def entity(self, kind: str, key: str) -> str:
+        """An entity's hash."""
+        return f"{self.prefix}{kind}:{key}"
+
+    def log(self, kind: str, key: str) -> str:
+        """An entity's events."""
+        return f"{self.prefix}{kind}:{key}:log"
+
+    def index(self, kind: str, status: str = "") -> str:
+        """The entities of a kind, or of those the ones in a status."""
+        return f"{self.prefix}index:{kind}:{status}" if status else f"{self.prefix}index:{kind}"
+
+    def result(self, command_id: str) -> str:
+        """What became of a command."""
+        return f"{self.prefix}result:{command_id}"
+
+    def idem(self, key: str) -> str:
+        """The command of an idempotency key."""
+        return f"{self.prefix}idem:{key}"

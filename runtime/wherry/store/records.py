@@ -1,0 +1,68 @@
+"""Reading an entity: its hash, and the events that its stored state does not hold yet."""
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+from redis import Redis
+
+from wherry.authoring.messages import Event
+from wherry.engine.book import Book
+from wherry.engine.record import Record, fresh
+from wherry.engine.registry import KindSpec, Registry, split_address
+from wherry.store.keys import Keys
+
+Hash = dict[bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class EntityRead:
+    """Where one entity is."""
+
+    address: str
+    spec: KindSpec
+    key: str
+    hash: str
+    log: str
+
+
+def entity_reads(keys: Keys, registry: Registry, address: str) -> EntityRead:
+    """Find an entity's keys. Raises NotFound for an unknown kind or an impossible key."""
+    kind, key = split_address(address)
+    own = keys.partition(registry.partition_of(address))
+    return EntityRead(address, registry.kind(kind), key, own.entity(kind, key), own.log(kind, key))
+
+
+def to_record(redis: Redis, read: EntityRead, found: Hash) -> Record:
+    """Build the record of an entity from its hash, and from its log where the hash is behind."""
+    record = fresh(read.spec, read.key)
+    if not found:
+        return record
+    record.version = int(found[b"version"])
+    record.status = found.get(b"status", b"").decode()
+    record.snapshot = int(found.get(b"snapshot", b"0"))
+    record.books = {pool.name: _book(pool.name, found) for pool in read.spec.pools}
+    if record.snapshot:
+        record.size = len(found[b"state"])
+        record.state = read.spec.state.decode(found[b"state"])
+    if record.snapshot < record.version:
+        record.state = _catch_up(redis, read, record)
+    return record
+
+
+def fold_event(spec: KindSpec, state: Any, fields: Hash) -> Any:
+    """Return the state after a stored event."""
+    event = spec.events[fields[b"type"].decode()]
+    return event.fold(state, cast("Event", event.codec.decode(fields[b"data"])))
+
+
+def _catch_up(redis: Redis, read: EntityRead, record: Record) -> Any:
+    state = record.state
+    for _, fields in redis.xrange(read.log, f"{record.snapshot + 1}-0", f"{record.version}-0"):
+        state = fold_event(read.spec, state, fields)
+    return state
+
+
+def _book(pool: str, found: Hash) -> Book:
+    prefix = f"pool:{pool}:hold:".encode()
+    holds = {k[len(prefix):].decode(): v.decode() for k, v in found.items() if k.startswith(prefix)}
+    return Book(int(found.get(f"pool:{pool}:limit".encode(), b"0")), holds)
