@@ -1,21 +1,23 @@
 """Which servers we refuse, which we warn of, and what we cannot see."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from redis import Redis
 
 from wherry.errors import Misconfigured
+from wherry.store.server import Server
 from wherry.store.server_check import check_server, require_safe
 
 
 @pytest.fixture
-def tuned(real_redis: Redis) -> Iterator[Redis]:
-    """A real server whose configuration the test may change."""
-    before = real_redis.config_get("maxmemory-policy", "appendonly", "appendfsync")
-    yield real_redis
-    for name, value in before.items():
-        real_redis.config_set(str(name), str(value))
+def tuned(tmp_path: Path, server_binary: Path | None) -> Iterator[Redis]:
+    """A server of the test's own, whose configuration it may change."""
+    server = Server(tmp_path, binary=server_binary).start()
+    with Redis.from_url(server.url) as client:
+        yield client
+    server.kill()
 
 
 def levels(client: Redis) -> dict[str, str]:
@@ -23,8 +25,6 @@ def levels(client: Redis) -> dict[str, str]:
 
 
 def test_nothing_is_wrong_with_a_server_that_is_configured_as_we_need_it(tuned: Redis) -> None:
-    tuned.config_set("appendfsync", "always")
-
     assert set(levels(tuned).values()) == {"fine"}
     assert require_safe(tuned)
 
