@@ -1,1 +1,8 @@
 """The docking bundle: vessels, ports, and the saga that brings one into the other."""
+
+from docking.docking import docking
+from docking.port import port
+from docking.vessel import vessel
+from wherry import App
+
+app = App([port, vessel, docking])
