@@ -41,7 +41,7 @@ def real_redis(server: Server) -> Iterator[Redis]:
     """A client of the real server, which is empty."""
     with Redis.from_url(server.url) as client:
         client.flushall()
-        client.execute_command("FUNCTION", "FLUSH")
+        client.function_flush()
         yield client
 
 

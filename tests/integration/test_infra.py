@@ -1,0 +1,51 @@
+"""The server configuration that we ship: it loads, and has the guarantees in it."""
+
+from configparser import ConfigParser
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from wherry.store.server import Server
+from wherry.store.server_check import check_server
+
+INFRA = Path(__file__).parents[2] / "infra"
+
+
+class Configured(Server):
+    """A server with infra/redis.conf, and of our own only what a test must choose."""
+
+    def _options(self) -> list[str]:
+        place = ["--port", str(self.port), "--dir", str(self.folder)]
+        return [str(INFRA / "redis.conf"), *place]
+
+
+def test_our_redis_conf_loads_and_passes_our_own_check(
+    tmp_path: Path, server_binary: Path | None
+) -> None:
+    with Configured(tmp_path, binary=server_binary) as server:
+        with Redis.from_url(server.url) as client:
+            findings = check_server(client)
+
+        assert {finding.level for finding in findings} == {"fine"}
+
+
+UNITS = sorted((INFRA / "systemd").glob("*.service"))
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_a_unit_starts_its_role_keeps_it_running_and_lets_it_finish(unit: Path) -> None:
+    parsed = ConfigParser(interpolation=None, strict=False)
+    parsed.optionxform = str  # type: ignore[assignment, method-assign]
+    parsed.read(unit)
+
+    service = parsed["Service"]
+    role = unit.stem.removeprefix("wherry-").removesuffix("@")
+    assert service["ExecStart"].endswith(f"wherry {role}")
+    assert service["Restart"] == "always"
+    assert int(service["TimeoutStopSec"]) >= 10
+    assert parsed["Unit"]["StartLimitIntervalSec"] == "0"
+
+
+def test_each_role_has_a_unit() -> None:
+    assert [unit.stem for unit in UNITS] == ["wherry-scheduler", "wherry-serve", "wherry-worker@"]
