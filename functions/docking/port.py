@@ -142,7 +142,7 @@ def reserve(port: Port, command: ReserveDocking, ctx: Context) -> Accepted[Reser
     ended = tuple(port.ended(ctx.now)) if held or port.taken >= port.capacity else ()
     if port.taken - len(ended) >= port.capacity:
         raise Rejected("port-at-capacity", "Port at capacity")
-    until = ctx.now + command.hold_for
+    until = _to_milliseconds(ctx.now + command.hold_for)
     reserved = VesselDockingReserved(command.reservation_id, command.vessel_id, until)
     return accept(command, *ended, reserved, reply=_promise(port, command, until))
 
@@ -281,6 +281,11 @@ def _promise(port: Port, command: ReserveDocking, until: datetime) -> Reservatio
 
 def _docking(command: ConfirmDocking, port_id: str, at: datetime) -> Docking:
     return Docking(port_id, command.vessel_id, command.reservation_id, at)
+
+
+def _to_milliseconds(at: datetime) -> datetime:
+    """What is stored has milliseconds; what is remembered must not have more."""
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 
 def _without(of: dict[str, V], key: str) -> dict[str, V]:

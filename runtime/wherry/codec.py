@@ -31,6 +31,7 @@ class Codec(Generic[T]):
         parts = set(_parts(of))
         self.encode: Callable[[T], bytes] = _encode_instants if datetime in parts else to_json
         self._spans = timedelta in parts
+        self._opaque = msgspec.Raw in parts
         self._decoder = msgspec.json.Decoder(of)
         self._known = _known_fields(of)
 
@@ -58,15 +59,14 @@ class Codec(Generic[T]):
         if self._spans:
             value = _spell_spans(self.of, value)
         try:
-            return msgspec.convert(value, self.of)
+            # JSON that is kept as it is can only be cut out of JSON.
+            return self.decode(to_json(value)) if self._opaque else msgspec.convert(value, self.of)
         except msgspec.ValidationError as error:
             raise Invalid(subject, [_fault(str(error))]) from None
 
 
-@cache
-def codec_of(of: Any) -> Codec[Any]:
-    """Return the codec of a type; made once."""
-    return Codec(of)
+#: The codec of a type; made once.
+codec_of: Callable[[Any], Codec[Any]] = cache(Codec)
 
 
 def _encode_instants(value: Any) -> bytes:

@@ -8,6 +8,8 @@ from wherry.codec import to_json
 from wherry.errors import Fault, Invalid
 
 EMPTY = msgspec.Raw(b"{}")
+#: No reply. Not None: msgspec reads no `Raw | None`.
+NOTHING = msgspec.Raw(b"null")
 
 
 class Envelope(msgspec.Struct, omit_defaults=True, rename={"sender": "from"}):
@@ -66,7 +68,7 @@ class Result(msgspec.Struct, omit_defaults=True):
     command_id: str = ""
     entity: str = ""
     version: int = 0
-    reply: msgspec.Raw | None = None
+    reply: msgspec.Raw = NOTHING
     problem: Problem | None = None
 
 
@@ -76,7 +78,7 @@ class Answer(msgspec.Struct, omit_defaults=True):
     asked: str
     tag: str
     status: str
-    reply: msgspec.Raw | None = None
+    reply: msgspec.Raw = NOTHING
     problem: Problem | None = None
 
 

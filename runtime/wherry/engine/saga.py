@@ -17,7 +17,7 @@ from wherry.authoring.messages import Event
 from wherry.authoring.saga import Part, Saga
 from wherry.codec import Codec, codec_of
 from wherry.engine import saga_state as st
-from wherry.engine.envelope import ANSWER, Answer, Problem
+from wherry.engine.envelope import ANSWER, NOTHING, Answer, Problem
 from wherry.engine.registry import (
     ANSWER_CODEC, LATER, AskOut, Call, CommandSpec, Decision, EventSpec, KindSpec, LateAnswer, Origin,
     Registry,
@@ -201,7 +201,7 @@ class Run:
         if step is None or not step.open:
             return
         if answer.status == "done":
-            self._step_done(step, answer.reply or Raw(b"null"))
+            self._step_done(step, answer.reply)
         else:
             problem = answer.problem or Problem("unknown")
             status = "rejected" if answer.status == "rejected" else "failed"
@@ -285,7 +285,7 @@ class Run:
         return StepState(
             part.label(index), stage, str(ask.to), type(ask.command).__name__, now,
             now + round(ask.timeout.total_seconds() * 1000),
-            undo=undo and Order(
+            undo=None if undo is None else Order(
                 str(undo.to), type(undo.command).__name__,
                 Raw(codec_of(type(undo.command)).encode(undo.command)),
             ),
@@ -331,7 +331,7 @@ class Run:
         self.note(st.SagaFailed(self.call.now_ms, problem))
         self._tell_caller(problem=problem)
 
-    def _tell_caller(self, reply: Raw | None = None, problem: Problem | None = None) -> None:
+    def _tell_caller(self, reply: Raw = NOTHING, problem: Problem | None = None) -> None:
         known = self.state.origin
         if known is not None:
             origin = Origin(known.id, known.sender, known.tag, known.reply, known.corr, known.trace)
@@ -360,7 +360,7 @@ def _with(state: State, **changes: Any) -> State:
 
 
 def _with_step(state: State, name: str, **changes: Any) -> State:
-    steps = tuple(_with(s, **changes) if s.name == name else s for s in state.steps)  # type: ignore[arg-type, misc]
+    steps = tuple(_with(s, **changes) if s.name == name else s for s in state.steps)  # type: ignore[arg-type]
     return _with(state, steps=steps)
 
 

@@ -5,7 +5,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from wherry.authoring.messages import Command, Event, message
-from wherry.engine.envelope import Problem
+from wherry.engine.envelope import NOTHING, Problem
 
 S = TypeVar("S")
 Raw = msgspec.Raw
@@ -35,7 +35,7 @@ class StepState(msgspec.Struct, frozen=True, omit_defaults=True):
     status: str = "running"
     attempts: int = 1
     ended_at: int = 0
-    reply: Raw | None = None
+    reply: Raw = NOTHING
     problem: Problem | None = None
     undo: Order | None = None
 
@@ -70,7 +70,7 @@ class SagaState(msgspec.Struct, Generic[S], frozen=True, omit_defaults=True):
     origin: OriginState | None = None
     steps: tuple[StepState, ...] = ()
     problem: Problem | None = None
-    result: Raw | None = None
+    result: Raw = NOTHING
 
     @property
     def ended(self) -> bool:

@@ -1,0 +1,17 @@
+"""For the authors of bundles: test entities, sagas and whole apps in memory, without Redis."""
+
+from wherry.testing.clock import START, Clock
+from wherry.testing.entities import Given, Outcome, given
+from wherry.testing.sagas import Cancelled, Killed, Late, Move, Simulation, simulate
+from wherry.testing.world import Logged, SagaRun, Sent, World
+
+__all__ = [
+    # Time
+    "START", "Clock",
+    # One entity
+    "Given", "Outcome", "given",
+    # One saga
+    "Cancelled", "Killed", "Late", "Move", "Simulation", "simulate",
+    # Everything
+    "Logged", "SagaRun", "Sent", "World",
+]  # fmt: skip
