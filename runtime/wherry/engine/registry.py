@@ -151,6 +151,11 @@ class Registry:
             raise NotFound(f"{kind} has no command {name!r}; it has {known}")
         return commands[name]
 
+    def can_exist(self, address: str) -> bool:
+        """Whether an address names a known kind and a possible key."""
+        kind, _, key = address.partition("/")
+        return kind in self.kinds and KEY_PATTERN.fullmatch(key) is not None
+
     def _partition_of(self, address: str) -> int:
         kind, _, key = address.partition("/")
         spec = self.kinds.get(kind)

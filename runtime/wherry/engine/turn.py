@@ -107,23 +107,34 @@ class Turn:
 
     def run(self, entries: Iterable[Entry]) -> Changes:
         """Process entries until they or the budget end."""
-        for entry in entries:
-            self._take(entry)
-            self.changes.upto = entry.id
+        arrived = [self._read(entry) for entry in entries]
+        self._prefetch(arrived)
+        for entry_id, delivery in arrived:
+            if delivery is not None:
+                self._cascade(delivery)
+            self.changes.upto = entry_id
             self.changes.taken += 1
             if self.changes.handled >= BUDGET:
                 break
         self.changes.entities = [(r, finish(r)) for r in self.records.values() if r.change]
         return self.changes
 
-    def _take(self, entry: Entry) -> None:
+    def _read(self, entry: Entry) -> tuple[str, Delivery | None]:
         root = Root(f"{self.changes.partition}-{entry.id}", local=stream_id(entry.id) >= self.barrier)
         try:
-            envelope = read_envelope(entry.message)
+            return entry.id, Delivery(read_envelope(entry.message), root)
         except Invalid as error:
             self._bury(Envelope(root.id, "", ""), entry.message, "unreadable", str(error))
-            return
-        self._queue.append(Delivery(envelope, root))
+            return entry.id, None
+
+    def _prefetch(self, arrived: Sequence[tuple[str, Delivery | None]]) -> None:
+        """Load the entities that the entries are for, in one go."""
+        wanted = {delivery.envelope.to for _, delivery in arrived if delivery is not None}
+        self.records.update(self.load([to for to in wanted if self.registry.can_exist(to)]))
+
+    def _cascade(self, delivery: Delivery) -> None:
+        """Deliver a message and all that it causes inside the partition."""
+        self._queue.append(delivery)
         for _ in range(CASCADE):
             if not self._queue:
                 return

@@ -67,11 +67,13 @@ def connect(url: str) -> Redis:
 
 @contextmanager
 def reaching() -> Iterator[None]:
-    """Turn the driver's words for "no answer" into ours. Raises Unreachable."""
+    """Turn the driver's words for "not now" into ours. Raises Unreachable."""
     try:
         yield
     except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError) as error:
         raise Unreachable(f"Redis does not answer: {error}") from error
+    except (redis.exceptions.OutOfMemoryError, redis.exceptions.ReadOnlyError) as error:
+        raise Unreachable(f"Redis takes no writes: {error}") from error
 
 
 class Store:

@@ -1,0 +1,197 @@
+"""The pump: takes turns for its share of the partitions until they have been idle for a while.
+
+Life of a pump: join the others, share the partitions with them by rendezvous hashing, then again
+and again read what waits, compute turns, commit them, fire timers; leave when idle, when told to
+stop, or after its time. Two pumps on one partition are harmless: the cursor is the fence.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+from wherry.engine.registry import Registry
+from wherry.engine.turn import Changes, Entry
+from wherry.errors import Unreachable
+from wherry.store.client import Committed, Store
+from wherry.workers.clock import ServerClock
+from wherry.workers.shard import Shard
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PumpOptions:
+    """How a pump behaves. Times are in seconds.
+
+    batch     entries read from each partition for one turn
+    beat      how often it says that it is alive
+    lease     how long the others believe it; a killed pump's partitions wait this long
+    linger    how long it stays when there is nothing to do
+    term      how long it runs before another one takes over
+    result_ttl  how long results are kept
+    """
+
+    batch: int = 256
+    beat: float = 1.0
+    lease: float = 4.0
+    linger: float = 5.0
+    term: float = 60.0
+    result_ttl: float = 86_400.0
+
+
+@dataclass
+class Pump:
+    """One pump. `stopping` is asked before each turn; `busy` is called once a beat while it works."""
+
+    store: Store
+    registry: Registry
+    name: str
+    options: PumpOptions = PumpOptions()
+    stopping: Callable[[], bool] = lambda: False
+    busy: Callable[[list[str]], None] = lambda _: None
+    code: str = ""
+    turns: int = 0
+    handled: int = 0
+    _shards: dict[int, Shard] = field(default_factory=dict)
+    _own: list[Shard] = field(default_factory=list)
+    _beat_at: float = 0.0
+    _active_at: float = 0.0
+    _worked: bool = False
+
+    def run(self) -> None:
+        """Pump until there is a reason to end, then leave the others."""
+        self._clock = ServerClock(self.store)
+        self._active_at = time.monotonic()
+        term_ends = self._active_at + self.options.term
+        try:
+            while not self.stopping() and not self._idle() and time.monotonic() < term_ends:
+                self._round_safely()
+        finally:
+            self._leave()
+
+    # -- one round -------------------------------------------------------------------------------
+
+    def _round_safely(self) -> None:
+        try:
+            self._round()
+        except Unreachable as error:
+            log.warning("pump %s waits for Redis: %s", self.name, error)
+            self._forget()
+            time.sleep(0.2)
+
+    def _round(self) -> None:
+        if time.monotonic() >= self._beat_at:
+            self._say_alive()
+        now = self._clock.now_ms()
+        self._fire(now)
+        found = self._read()
+        if found:
+            self._active_at = time.monotonic()
+            self._worked = True
+            self._take_turns(found)
+
+    def _take_turns(self, found: dict[int, list[Entry]]) -> None:
+        """Compute the turns of all partitions that have something, and commit them together."""
+        now = self._clock.now_ms()
+        made = [(self._shards[number], self._shards[number].turn(entries, now))
+                for number, entries in found.items()]  # fmt: skip
+        outcomes = self.store.commit_many(
+            [changes for _, changes in made], result_ttl_ms=round(self.options.result_ttl * 1000)
+        )
+        for (shard, changes), outcome in zip(made, outcomes, strict=True):
+            self._settle(shard, changes, outcome)
+
+    def _settle(self, shard: Shard, changes: Changes, outcome: object) -> None:
+        self.turns += 1
+        if isinstance(outcome, Committed):
+            self.handled += changes.handled
+        if shard.settle(changes, outcome):  # type: ignore[arg-type]
+            return
+        log.info("partition %s: turn refused, %s", shard.number, outcome)
+        if shard.refusals > 3:
+            # Not a race with another pump: the rules in Redis are not those of this code.
+            log.error("partition %s: refused %s times, %s", shard.number, shard.refusals, outcome)
+            time.sleep(min(0.1 * shard.refusals, 2.0))
+
+    def _read(self) -> dict[int, list[Entry]]:
+        cursors: dict[int, str] = {}
+        for shard in self._own:
+            if not shard.cursor:
+                shard.find()
+            cursors[shard.number] = shard.cursor
+        if not cursors:
+            time.sleep(self._patience_ms() / 1000)
+            return {}
+        return self.store.read(cursors, count=self.options.batch, block_ms=self._patience_ms())
+
+    def _patience_ms(self) -> int:
+        """How long to wait for a message: until the next beat, timer, or end of idleness."""
+        now = time.monotonic()
+        ends = min(self._beat_at, max(self._active_at + self.options.linger, now))
+        patience = max(1, round((ends - now) * 1000))
+        dues = [shard.next_due for shard in self._own if shard.next_due is not None]
+        return max(1, min([patience, *(due - self._clock.now_ms() for due in dues)]))
+
+    def _fire(self, now: int) -> None:
+        for shard in self._own:
+            if shard.next_due is not None and shard.next_due <= now:
+                shard.next_due = self.store.fire(shard.number, now)
+
+    # -- life ------------------------------------------------------------------------------------
+
+    def _say_alive(self) -> None:
+        self._clock.sync()
+        alive = self.store.beat(
+            self.name, self._clock.now_ms(), round(self.options.lease * 1000), self.registry.partitions
+        )
+        self._beat_at = time.monotonic() + self.options.beat
+        self._share(alive.pumps)
+        for shard in self._own:
+            shard.next_due = alive.dues[shard.number]
+        if self._worked:
+            self._worked = False
+            self.busy(alive.pumps)
+
+    def _share(self, pumps: list[str]) -> None:
+        mine = share(self.name, pumps, self.registry.partitions)
+        if [shard.number for shard in self._own] == mine:
+            return
+        kept = {shard.number: shard for shard in self._own}
+        self._own = [
+            kept.get(number) or Shard(self.store, self.registry, number, self.code) for number in mine
+        ]
+        self._shards = {shard.number: shard for shard in self._own}
+
+    def _idle(self) -> bool:
+        idle_for = time.monotonic() - self._active_at
+        if idle_for < self.options.linger:
+            return False
+        soon = self._clock.now_ms() + round(self.options.linger * 1000)
+        return not any(shard.next_due is not None and shard.next_due <= soon for shard in self._own)
+
+    def _forget(self) -> None:
+        for shard in self._own:
+            shard.forget()
+        self._beat_at = 0.0
+
+    def _leave(self) -> None:
+        try:
+            self.store.leave(self.name)
+        except Unreachable as error:
+            log.warning("pump %s could not say goodbye, its lease will end: %s", self.name, error)
+
+
+def share(name: str, pumps: Iterable[str], partitions: int) -> list[int]:
+    """The partitions of one pump: each goes to the pump with the highest hash for it.
+
+    Rendezvous hashing (Thaler and Ravishankar, 1998): when a pump comes or goes, only its own
+    partitions move.
+    """
+    everyone = sorted(set(pumps) | {name})
+    return [n for n in range(partitions) if max(everyone, key=lambda pump: _weight(pump, n)) == name]
+
+
+def _weight(pump: str, partition: int) -> bytes:
+    return blake2b(f"{pump}/{partition}".encode(), digest_size=8).digest()

@@ -1,0 +1,78 @@
+"""The RQ queue of a namespace. Jobs are JSON, and can only name our two entry points."""
+
+from typing import Any
+
+from redis import Redis
+from rq import Queue
+from rq.job import Job
+from rq.serializers import JSONSerializer
+
+from wherry.errors import Misconfigured
+
+PUMP = "wherry.workers.jobs.pump"
+SWEEP = "wherry.workers.jobs.sweep"
+ALLOWED = frozenset({PUMP, SWEEP})
+
+#: A job's hash stays this long after it has ended, for `rq info` and the curious.
+KEPT_S = 60
+#: RQ ends a pump that has not ended by itself long after its term.
+TIMEOUT_S = 300
+
+#: What RQ would call, or reach over the network, on behalf of whoever wrote the job.
+_DANGEROUS = (
+    b"success_callback_name", b"failure_callback_name", b"stopped_callback_name", b"webhooks",
+)  # fmt: skip
+
+
+class WherryJob(Job):
+    """An RQ job that is never pickled and never runs anything but a pump or a sweep."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["serializer"] = JSONSerializer
+        super().__init__(*args, **kwargs)
+
+    @classmethod
+    def create(cls, *args: Any, **kwargs: Any) -> "WherryJob":
+        """Make a job; whatever serializer was asked for, it is JSON."""
+        kwargs["serializer"] = JSONSerializer
+        job: WherryJob = super().create(*args, **kwargs)
+        return job
+
+    @classmethod
+    def fetch(cls, id: str, connection: Redis, serializer: Any = None) -> "WherryJob":  # noqa: A002
+        """Read a job; whatever serializer was asked for, it is JSON."""
+        del serializer
+        job: WherryJob = super().fetch(id, connection=connection, serializer=JSONSerializer)
+        return job
+
+    @property
+    def func(self) -> Any:
+        """What the job runs. Raises Misconfigured for anything but our own entry points."""
+        if self.instance is not None or self.func_name not in ALLOWED:
+            raise Misconfigured(f"refused to run {self.func_name!r}: not one of {sorted(ALLOWED)}")
+        return super().func
+
+    def restore(self, raw_data: Any) -> Any:
+        """Read a job's hash without the fields that make RQ call others."""
+        return super().restore({k: v for k, v in dict(raw_data).items() if k not in _DANGEROUS})
+
+
+def open_queue(redis: Redis, namespace: str) -> Queue:
+    """Return the queue of a namespace."""
+    return Queue(
+        namespace, connection=redis, serializer=JSONSerializer, job_class=WherryJob,
+        default_timeout=TIMEOUT_S,
+    )  # fmt: skip
+
+
+def enqueue_pump(queue: Queue) -> None:
+    """Ask for a pump. One too many does no harm."""
+    queue.enqueue(
+        PUMP, queue.name, result_ttl=KEPT_S, failure_ttl=3600, description=f"pump {queue.name}"
+    )
+
+
+def is_empty(queue: Queue) -> bool:
+    """Whether no job waits."""
+    return queue.count == 0
+

@@ -1,0 +1,71 @@
+"""A shard: one partition as a pump sees it - its cursor, and the entities that it remembers.
+
+What is remembered is valid only along the pump's own chain of commits: it goes when one is refused.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from wherry.engine.record import Record
+from wherry.engine.registry import Registry
+from wherry.engine.turn import Changes, Entry, Turn, stream_id
+from wherry.store.client import Committed, Refused, Store
+
+#: How many entities a pump remembers in each partition; about 1 KiB each beside their state.
+REMEMBERED = 25_000
+
+
+@dataclass
+class Shard:
+    """One partition of one pump. `cursor` is empty until it is known."""
+
+    store: Store
+    registry: Registry
+    number: int
+    code: str = ""
+    cursor: str = ""
+    barrier: str = "0-0"
+    next_due: int | None = None
+    refusals: int = 0
+    _records: OrderedDict[str, Record] = field(default_factory=OrderedDict)
+
+    def find(self) -> None:
+        """Learn where the partition stands."""
+        self.cursor, self.barrier = self.store.position(self.number)
+
+    def forget(self) -> None:
+        """Trust nothing that is remembered."""
+        self._records.clear()
+        self.cursor = ""
+
+    def turn(self, entries: Sequence[Entry], now_ms: int) -> Changes:
+        """Compute a turn. What it changed is remembered; `settle` must follow."""
+        turn = Turn(
+            self.registry, Changes(self.number, self.cursor, now_ms), self._load, self.code,
+            stream_id(self.barrier),
+        )  # fmt: skip
+        return turn.run(entries)
+
+    def settle(self, changes: Changes, outcome: Committed | Refused) -> bool:
+        """Take in what became of a turn; return whether it is stored."""
+        if isinstance(outcome, Refused):
+            self.forget()
+            self.refusals += 1
+            return False
+        self.refusals = 0
+        self.cursor = changes.upto or self.cursor
+        self.barrier = outcome.barrier or self.barrier
+        self.next_due = outcome.next_due
+        while len(self._records) > REMEMBERED:
+            self._records.popitem(last=False)
+        return True
+
+    def _load(self, addresses: Sequence[str]) -> dict[str, Record]:
+        records = self._records
+        missing = [address for address in addresses if address not in records]
+        if missing:
+            records.update(self.store.load(self.registry, missing))
+        for address in addresses:
+            records.move_to_end(address)
+        return {address: records[address] for address in addresses}

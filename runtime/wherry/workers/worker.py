@@ -1,0 +1,83 @@
+"""The worker process: an RQ worker on one queue that runs pumps and sweeps in-process.
+
+A SimpleWorker: a pump's state is in Redis and its handlers are pure, so a fork would buy nothing
+and cost 20 ms. On SIGTERM the pump finishes its turn (warm shutdown).
+"""
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import TypeVar
+
+from rq import Queue, SimpleWorker
+from rq.exceptions import StopRequested
+from rq.worker import WorkerStatus
+
+from wherry.errors import Unreachable
+from wherry.store.client import reaching
+from wherry.wiring import Runtime
+from wherry.workers.jobs import Workplace, ensure_pump, open_workplace
+from wherry.workers.pump import PumpOptions
+from wherry.workers.queue import WherryJob, open_queue
+from wherry.workers.schedule import ensure_sweep
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class PumpWorker(SimpleWorker):
+    """An RQ worker that its jobs can ask whether it has to stop."""
+
+    job_class = WherryJob
+    asked_to_stop = False
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        """Warm shutdown, however often it is asked for; no call to Redis inside a signal handler."""
+        del signum, frame
+        self.asked_to_stop = True
+        self._stop_requested = True
+        if self.get_state() != WorkerStatus.BUSY:
+            raise StopRequested
+
+
+def work(runtime: Runtime, options: PumpOptions, *, sweep_every: float) -> None:
+    """Run a worker until SIGTERM or SIGINT. An outage of Redis is waited out."""
+    queue = open_queue(runtime.redis, runtime.namespace)
+    while True:
+        worker = _start(runtime, queue)
+        place = Workplace(runtime, queue, options, lambda w=worker: w.asked_to_stop)  # type: ignore[misc]
+        open_workplace(place)
+        _reach(lambda p=place: _prepare(p, sweep_every))  # type: ignore[misc]
+        worker.work(logging_level="WARNING")
+        if worker.asked_to_stop:
+            return
+        log.warning("the worker ended by itself; starting again")
+        time.sleep(0.5)
+
+
+def _start(runtime: Runtime, queue: Queue) -> PumpWorker:
+    name = f"{runtime.namespace}.{socket.gethostname()}.{os.getpid()}.{time.time_ns() % 1_000_000}"
+    return _reach(lambda: PumpWorker([queue], name=name, connection=runtime.redis))
+
+
+def _prepare(place: Workplace, sweep_every: float) -> None:
+    """What any worker puts right when it starts: the sweep's schedule, and work that waits."""
+    ensure_sweep(place.queue, sweep_every)
+    ensure_pump(place)
+
+
+def _reach(action: Callable[[], T]) -> T:
+    """Repeat until Redis answers."""
+    pause = 0.1
+    while True:
+        try:
+            with reaching():
+                return action()
+        except Unreachable as error:
+            log.warning("waiting for Redis: %s", error)
+            time.sleep(pause)
+            pause = min(pause * 2, 2.0)
