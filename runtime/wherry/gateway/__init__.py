@@ -1,0 +1,1 @@
+"""What every door offers - HTTP, CLI - in one place: send, wait, read, list, operate."""

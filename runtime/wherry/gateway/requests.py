@@ -1,0 +1,145 @@
+"""From what a caller wrote to a command on its way. Pure: both the CLI and HTTP start here."""
+
+import hashlib
+import re
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+
+from wherry.authoring.messages import KEY_PATTERN
+from wherry.codec import Codec, to_json
+from wherry.engine.envelope import Envelope
+from wherry.engine.registry import CommandSpec, Registry
+from wherry.errors import Fault, Invalid, NotFound
+from wherry.store.calls import Sending
+
+#: An id or an idempotency key becomes part of a Redis key, so it has the form of an entity's key.
+_ID = KEY_PATTERN
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a command is sent.
+
+    id            of the command; made when empty
+    key           idempotency key; a repeated one gets the first answer
+    expect        version at which the entity must be
+    delay_ms      how long to wait before it is handled
+    correlation   id that all that follows from it shares
+    trace         W3C traceparent
+    reply         channel on which the sender waits
+    """
+
+    id: str = ""
+    key: str = ""
+    expect: int | None = None
+    delay_ms: int = 0
+    correlation: str = ""
+    trace: str = ""
+    reply: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A command that was checked: where it goes and what to look for afterwards."""
+
+    entity: str
+    sending: Sending
+
+    @property
+    def command_id(self) -> str:
+        """The id under which its result will be found."""
+        return self.sending.id
+
+
+def command(
+    registry: Registry, address: str, name: str, body: Any, now_ms: int, options: Options = Options()
+) -> Request:
+    """Check a command and put it into an envelope. `body` is its fields as plain JSON values.
+
+    Raises NotFound for an unknown kind, key or command and Invalid for wrong fields.
+    """
+    if not registry.can_exist(address):
+        _explain(registry, address)
+    spec = registry.command(address.partition("/")[0], name)
+    if spec.internal:
+        raise NotFound(f"{name} comes only from the runtime itself")
+    return _request(registry, address, spec, body, now_ms, options)
+
+
+def saga_start(
+    registry: Registry, name: str, body: Any, now_ms: int, options: Options = Options(), saga_id: str = ""
+) -> Request:
+    """Check a saga's input. The saga's id is the given one, the idempotency key's, or a new one."""
+    kind = f"saga.{name}"
+    if kind not in registry.kinds:
+        known = ", ".join(sorted(registry.app.sagas)) or "none"
+        raise NotFound(f"no saga {name!r}; deployed are {known}")
+    key = saga_id or (command_id_of(options.key) if options.key else new_id())
+    if not KEY_PATTERN.fullmatch(key):
+        raise Invalid("saga id", [Fault("/id", f"must match {KEY_PATTERN.pattern}")])
+    spec = registry.command(kind, "Start")
+    return _request(registry, f"{kind}/{key}", spec, body, now_ms, replace(options, id=key))
+
+
+def new_id() -> str:
+    """An id for something that has none yet."""
+    return uuid4().hex
+
+
+def command_id_of(idempotency_key: str) -> str:
+    """The id of the command of an idempotency key: the key itself when it can be one."""
+    if _ID.fullmatch(idempotency_key):
+        return idempotency_key
+    return hashlib.sha256(idempotency_key.encode()).hexdigest()[:32]
+
+
+def fingerprint(address: str, name: str, body: bytes) -> str:
+    """What makes two requests the same."""
+    return hashlib.sha256(b"\0".join([address.encode(), name.encode(), body])).hexdigest()[:32]
+
+
+def _request(
+    registry: Registry, address: str, spec: CommandSpec, body: Any, now_ms: int, options: Options
+) -> Request:
+    data = _checked(spec.codec, body, f"{address} {spec.name}")
+    _check_options(options)
+    id_ = options.id or (command_id_of(options.key) if options.key else new_id())
+    envelope = Envelope(
+        id_, address, spec.name, data, reply=options.reply, expect=options.expect,
+        corr=options.correlation, trace=options.trace,
+    )  # fmt: skip
+    return Request(
+        address,
+        Sending(
+            registry.partition_of(address), to_json(envelope), id_, now_ms,
+            idem=command_id_of(options.key) if options.key else "",
+            fingerprint=fingerprint(address, spec.name, bytes(data)) if options.key else "",
+            due_ms=now_ms + options.delay_ms if options.delay_ms else None,
+        ),
+    )  # fmt: skip
+
+
+def _checked(codec: Codec[Any], body: Any, subject: str) -> msgspec.Raw:
+    """The command as it will be stored: checked, defaults filled in."""
+    return msgspec.Raw(codec.encode(codec.convert(body, subject)))
+
+
+def _check_options(options: Options) -> None:
+    if options.id and not _ID.fullmatch(options.id):
+        raise Invalid("command id", [Fault("/id", f"must match {_ID.pattern}")])
+    if len(options.key) > 256:
+        raise Invalid("idempotency key", [Fault("", "is longer than 256 characters")])
+    if options.trace and not _TRACEPARENT.fullmatch(options.trace):
+        raise Invalid("traceparent", [Fault("", "is not a W3C traceparent")])
+    if len(options.correlation) > 256:
+        raise Invalid("correlation id", [Fault("", "is longer than 256 characters")])
+
+
+def _explain(registry: Registry, address: str) -> None:
+    kind, _, key = address.partition("/")
+    registry.kind(kind)
+    raise NotFound(f"{key!r} cannot be a key: it must match {KEY_PATTERN.pattern}")

@@ -1,0 +1,228 @@
+"""Reading: states, logs, lists, sagas, timers. Everything that changes nothing."""
+
+from collections.abc import Iterator
+from heapq import nlargest
+from typing import Any, cast
+
+from wherry.authoring.messages import KEY_PATTERN
+from wherry.engine.envelope import Result, read_envelope
+from wherry.engine.record import fresh
+from wherry.errors import Invalid, Fault, NotFound
+from wherry.gateway import shapes
+from wherry.gateway.shapes import Json
+from wherry.store.client import reaching
+from wherry.store.records import entity_reads, fold_event, to_record
+from wherry.wiring import Runtime
+
+Entries = list[tuple[bytes, dict[bytes, bytes]]]
+
+#: The longest page of a list or a log.
+MOST = 1000
+
+
+class Views:
+    """Everything that can be read of a namespace."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._redis = runtime.redis
+        self._keys = runtime.store.keys
+        self._registry = runtime.registry
+
+    # -- one entity --------------------------------------------------------------------------------
+
+    def state(self, address: str, at: int | None = None) -> Json:
+        """An entity's state, now or at a version. Raises NotFound when nothing happened to it yet."""
+        read = entity_reads(self._keys, self._registry, address)
+        with reaching():
+            found = cast("dict[bytes, bytes]", self._redis.hgetall(read.hash))
+            if not found:
+                raise NotFound(f"{address}: nothing has happened to it yet")
+            if at is not None:
+                return self._state_at(address, at, int(found[b"version"]))
+            return shapes.state(to_record(self._redis, read, found), int(found[b"at"]))
+
+    def _state_at(self, address: str, version: int, newest: int) -> Json:
+        if not 1 <= version <= newest:
+            raise NotFound(f"{address} has versions 1 to {newest}, not {version}")
+        read = entity_reads(self._keys, self._registry, address)
+        record = fresh(read.spec, read.key)
+        at_ms = 0
+        for _, fields in self._entries(read.log, 1, version):
+            record.state = fold_event(read.spec, record.state, fields)
+            at_ms = int(fields[b"at"])
+        record.version = version
+        record.status = read.spec.status(record.state)
+        return shapes.state(record, at_ms)
+
+    def events(self, address: str, after: int = 0, limit: int = 100) -> Json:
+        """A page of an entity's events, oldest first. `next` is what `after` should be next, or null."""
+        limit = min(max(limit, 1), MOST)
+        read = entity_reads(self._keys, self._registry, address)
+        with reaching():
+            found = cast(
+                "Entries", self._redis.xrange(read.log, f"{after + 1}-0", "+", count=limit + 1)
+            )
+            if not found and after == 0 and not self._redis.exists(read.hash):
+                raise NotFound(f"{address}: nothing has happened to it yet")
+        page = [shapes.event(*entry) for entry in found[:limit]]
+        return {"events": page, "next": page[-1]["version"] if len(found) > limit else None}
+
+    def all_events(self, address: str, after: int = 0) -> Iterator[Json]:
+        """All events after a version, read page by page."""
+        while True:
+            page = self.events(address, after, MOST)
+            yield from page["events"]
+            if page["next"] is None:
+                return
+            after = page["next"]
+
+    def log_key(self, address: str) -> str:
+        """The stream of an entity's events, for those who follow it."""
+        return entity_reads(self._keys, self._registry, address).log
+
+    def command(self, address: str, command_id: str) -> Json:
+        """What became of a command. Raises NotFound when it is not known (any more)."""
+        result = self.result(address, command_id)
+        if result is None:
+            raise NotFound(f"no command {command_id!r} was sent to {address}, or its result is gone")
+        return shapes.command_status(command_id, result)
+
+    def result(self, address: str, command_id: str) -> Result | None:
+        """The stored result of a command."""
+        entity_reads(self._keys, self._registry, address)
+        if not KEY_PATTERN.fullmatch(command_id):
+            return None
+        return self._runtime.store.result(self._registry.partition_of(address), command_id)
+
+    # -- lists -------------------------------------------------------------------------------------
+
+    def list(self, kind: str, status: str = "", limit: int = 100, cursor: str = "") -> Json:
+        """Entities of a kind, newest change first. `next` is the cursor of the next page, or null."""
+        self._registry.kind(kind)
+        limit = min(max(limit, 1), MOST)
+        before = _read_cursor(cursor)
+        found = nlargest(limit + 1, self._index(kind, status, limit + 1, before))
+        page = found[:limit]
+        return {
+            "items": [self._item(kind, key) for _, key in page],
+            "next": _cursor(*page[-1]) if len(found) > limit else None,
+        }
+
+    def _index(
+        self, kind: str, status: str, limit: int, before: tuple[int, str] | None
+    ) -> Iterator[tuple[int, str]]:
+        top = "+inf" if before is None else before[0]
+        with reaching():
+            for number in range(self._registry.partitions):
+                index = self._keys.partition(number).index(kind, status)
+                rows = self._newest(index, top, limit, before)
+                yield from rows
+
+    def _newest(
+        self, index: str, top: Any, limit: int, before: tuple[int, str] | None
+    ) -> list[tuple[int, str]]:
+        """Up to `limit` rows of one partition that come after the cursor."""
+        rows: list[tuple[int, str]] = []
+        offset = 0
+        while len(rows) < limit:
+            found = cast(
+                "list[tuple[bytes, float]]",
+                self._redis.zrevrangebyscore(
+                    index, top, "-inf", start=offset, num=limit, withscores=True, score_cast_func=float
+                ),
+            )
+            pairs = ((int(score), key.decode()) for key, score in found)
+            rows += [pair for pair in pairs if before is None or pair < before]
+            offset += limit
+            if len(found) < limit:
+                break
+        return rows[:limit]
+
+    def _item(self, kind: str, key: str) -> Json:
+        own = self._keys.partition(self._registry.partition_of(f"{kind}/{key}"))
+        with reaching():
+            version, status, at = cast(
+                "list[bytes | None]", self._redis.hmget(own.entity(kind, key), "version", "status", "at")
+            )
+        return {
+            "entity": f"{kind}/{key}",
+            "kind": kind,
+            "key": key,
+            "version": int(version or 0),
+            "status": (status or b"").decode(),
+            "updated_at": shapes.instant(int(at or 0)),
+        }
+
+    # -- sagas -------------------------------------------------------------------------------------
+
+    def saga(self, name: str, saga_id: str) -> Json:
+        """A saga with its steps. Raises NotFound."""
+        kind = self.saga_kind(name)
+        read = entity_reads(self._keys, self._registry, f"{kind}/{saga_id}")
+        with reaching():
+            found = cast("dict[bytes, bytes]", self._redis.hgetall(read.hash))
+            if not found:
+                raise NotFound(f"no saga {name} {saga_id!r}; `wherry saga list {name}` lists them")
+            record = to_record(self._redis, read, found)
+        shown = shapes.saga(saga_id, name, self._registry.app.sagas[name].step_names(), record.state)
+        return {**shown, "version": record.version, "updated_at": shapes.instant(int(found[b"at"]))}
+
+    def sagas(self, name: str, status: str = "", limit: int = 100, cursor: str = "") -> Json:
+        """Sagas of a name, newest change first."""
+        page = self.list(self.saga_kind(name), status, limit, cursor)
+        items = [{"id": item["key"], "saga": name, **item} for item in page["items"]]
+        return {"items": items, "next": page["next"]}
+
+    def saga_kind(self, name: str) -> str:
+        """The kind of a saga. Raises NotFound, naming those that there are."""
+        if name not in self._registry.app.sagas:
+            known = ", ".join(sorted(self._registry.app.sagas)) or "none"
+            raise NotFound(f"no saga {name!r}; deployed are {known}")
+        return f"saga.{name}"
+
+    # -- timers ------------------------------------------------------------------------------------
+
+    def timers(self, limit: int = 100) -> Json:
+        """What will be sent, the earliest first."""
+        rows: list[Json] = []
+        with reaching():
+            for number in range(self._registry.partitions):
+                own = self._keys.partition(number)
+                due = cast("list[tuple[bytes, float]]", self._redis.zrange(own.timers, 0, limit - 1, withscores=True))
+                messages = self._redis.hmget(own.timer, [id_ for id_, _ in due]) if due else []
+                rows += [_timer(number, id_, at, message) for (id_, at), message in zip(due, messages, strict=True)]
+        rows.sort(key=lambda row: str(row["due"]))
+        return {"items": rows[:limit]}
+
+    def _entries(self, log: str, first: int, last: int) -> Iterator[tuple[bytes, dict[bytes, bytes]]]:
+        while first <= last:
+            page = cast("Entries", self._redis.xrange(log, f"{first}-0", f"{last}-0", count=MOST))
+            yield from page
+            if len(page) < MOST:
+                return
+            first += len(page)
+
+
+def _timer(partition: int, id_: bytes, at: float, message: bytes | None) -> Json:
+    envelope = read_envelope(message or b"{}")
+    return {
+        "id": id_.decode(),
+        "partition": partition,
+        "entity": envelope.to,
+        "command": envelope.type,
+        "due": shapes.instant(int(at)),
+    }
+
+
+def _cursor(score: int, key: str) -> str:
+    return f"{score}~{key}"
+
+
+def _read_cursor(cursor: str) -> tuple[int, str] | None:
+    if not cursor:
+        return None
+    score, _, key = cursor.partition("~")
+    if not score.isdigit() or len(score) > 15:
+        raise Invalid("cursor", [Fault("/cursor", "is not one that this list gave")])
+    return int(score), key
