@@ -20,8 +20,14 @@ local function beat(keys, args)
   if not (is_count(now) and is_count(lease)) then
     return { "INVALID", "now or lease" }
   end
+  if not (keys[1] and is_type(pumps, "zset")) then
+    return { "INVALID", "key 1 is not a zset" }
+  end
   local dues = {}
   for i = 2, #keys do
+    if not is_type(keys[i], "zset") then
+      return { "INVALID", "key " .. i .. " is not a zset" }
+    end
     dues[i - 1] = next_due(keys[i])
   end
 

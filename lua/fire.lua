@@ -15,14 +15,17 @@ Answers  {"FIRED", count, next}  next = due time of the earliest that is left, "
 --- @include "lib/check"
 --- @include "lib/due"
 
+local FIRE_KEYS = { "zset", "hash", "stream" }
+
 local function fire(keys, args)
   local timers, timer, inbox = keys[1], keys[2], keys[3]
   local now, limit = args[1], args[2]
   if not (is_count(now) and is_count(limit)) then
     return { "INVALID", "now or limit" }
   end
-  if not (is_type(timer, "hash") and is_type(inbox, "stream")) then
-    return { "INVALID", "key" }
+  local wrong = wrong_key(keys, FIRE_KEYS)
+  if wrong then
+    return { "INVALID", wrong }
   end
 
   local due = redis.call("ZRANGEBYSCORE", timers, "-inf", now, "LIMIT", 0, limit)

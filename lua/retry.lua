@@ -15,10 +15,16 @@ Answers  {"SENT"}           the letter is gone, its message waits
 
 --- @include "lib/check"
 
+local RETRY_KEYS = { "stream", "stream", "string" }
+
 local function retry(keys, args)
   local dead, inbox, result, letter, mark = keys[1], keys[2], keys[3], args[1], args[2]
-  if not (is_stream_id(letter) and is_type(inbox, "stream")) then
-    return { "INVALID", "letter or inbox" }
+  if not (is_stream_id(letter) and (mark == "0" or mark == "1")) then
+    return { "INVALID", "letter or mark" }
+  end
+  local wrong = wrong_key(keys, RETRY_KEYS)
+  if wrong then
+    return { "INVALID", wrong }
   end
   local found = redis.call("XRANGE", dead, letter, letter)[1]
   if not found then

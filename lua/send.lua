@@ -19,15 +19,39 @@ ARGV     1 envelope     JSON
          7 due          ms; empty to send at once
 
 Answers  {"SENT", wake}               wake = 1: no pump is alive, the caller should start one
-         {"DUPLICATE", wake, result, id}  sent before; what became of it
-         {"MISMATCH"}                 the idempotency key came with another request
-         {"OVERLOADED", waiting}      nothing written
-         {"PAUSED"}                   nothing written
-         {"INVALID", what}            nothing written
+         {"DUPLICATE", wake, result, first}
+                                      sent before, as `first`; what became of it, "" when `first`
+                                      is not this id: its result is another key, read it there
+         {"MISMATCH"}                 the idempotency key came with another request; these and
+         {"OVERLOADED", waiting}      the rest: nothing written
+         {"PAUSED"}
+         {"INVALID", what}
+
+A request with a known idempotency key whose result is gone is a new one.
 ]]
 
 --- @include "lib/check"
 --- @include "lib/wake"
+
+local SEND_KEYS = { "stream", "hash", "string", "string", "zset", "hash", "zset", "string" }
+
+-- Returns what is wrong with a call, or nil.
+local function refuse_send(keys, args)
+  local fingerprint, ttl, due = args[5] or "", args[6] or "", args[7] or ""
+  if not (is_count(args[3]) and is_count(args[4])) then
+    return "now or backlog"
+  end
+  if due ~= "" and not is_count(due) then
+    return "due"
+  end
+  if fingerprint ~= "" and not string.find(fingerprint, "^%S+$") then
+    return "fingerprint"
+  end
+  if fingerprint ~= "" and (not is_count(ttl) or ttl == "0") then
+    return "ttl"
+  end
+  return wrong_key(keys, SEND_KEYS)
+end
 
 local function send(keys, args)
   local inbox, meta, result, idem = keys[1], keys[2], keys[3], keys[4]
@@ -35,27 +59,18 @@ local function send(keys, args)
   local envelope, id, now, backlog = args[1], args[2], args[3], args[4]
   local fingerprint, ttl, due = args[5] or "", args[6] or "", args[7] or ""
 
-  if not (is_count(now) and is_count(backlog)) then
-    return { "INVALID", "now or backlog" }
+  local wrong = refuse_send(keys, args)
+  if wrong then
+    return { "INVALID", wrong }
   end
-  if due ~= "" and not (is_count(due) and is_type(timers, "zset") and is_type(timer, "hash")) then
-    return { "INVALID", "due" }
-  end
-  if fingerprint ~= "" then
-    if not is_count(ttl) or tonumber(ttl) == 0 then
-      return { "INVALID", "ttl" }
+  local known = fingerprint ~= "" and redis.call("GET", idem)
+  if known then
+    local seen, first = string.match(known, "^(%S+) (.*)$")
+    if seen ~= fingerprint then
+      return { "MISMATCH" }
     end
-    local known = redis.call("GET", idem)
-    if known then
-      local seen, first = string.match(known, "^(%S+) (.*)$")
-      if seen ~= fingerprint then
-        return { "MISMATCH" }
-      end
-      -- The result of a first request may be gone already: then the request is new again.
-      local became = first == id and redis.call("GET", result)
-      if became then
-        return { "DUPLICATE", should_wake(pumps, wake, now), became, first }
-      end
+    if first ~= id then
+      return { "DUPLICATE", should_wake(pumps, wake, now), "", first }
     end
   end
   local became = redis.call("GET", result)

@@ -7,9 +7,22 @@ local function is_type(key, wanted)
   return found == "none" or found == wanted
 end
 
--- True for a whole number of at most 15 digits: exact in Lua, and accepted by every command.
+-- Returns what is wrong with the keys of a call, or nil: one is missing, or not of its type.
+local function wrong_key(keys, types)
+  for i, wanted in ipairs(types) do
+    if not (keys[i] and is_type(keys[i], wanted)) then
+      return "key " .. i .. " is not a " .. wanted
+    end
+  end
+  return nil
+end
+
+-- True for a whole number of at most 15 digits: exact in Lua. Some commands refuse a leading zero.
 local function is_count(text)
-  return type(text) == "string" and #text <= 15 and string.find(text, "^%d+$") ~= nil
+  if type(text) ~= "string" or #text > 15 then
+    return false
+  end
+  return text == "0" or string.find(text, "^[1-9]%d*$") ~= nil
 end
 
 -- True for the id of a stream entry that Redis accepts.

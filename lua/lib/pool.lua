@@ -29,6 +29,9 @@ local function pool_step(key, book, rules, pool, verb, hold, value)
     end
     book[prefix .. "limit"] = value
   elseif verb == "hold" then
+    if not is_count(value) then
+      return hold .. " has no end"
+    end
     if pool_read(key, book, field) or used >= limit then
       return used .. " of " .. limit .. " taken"
     end

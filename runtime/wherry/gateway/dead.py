@@ -22,7 +22,7 @@ class DeadLetters:
         self._runtime = runtime
         self._sender = sender
 
-    def list(self, limit: int = 100) -> Json:
+    def letters(self, limit: int = 100) -> Json:
         """Dead letters, newest first."""
         rows: list[Json] = []
         with reaching():

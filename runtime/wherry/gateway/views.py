@@ -97,7 +97,7 @@ class Views:
 
     # -- lists -------------------------------------------------------------------------------------
 
-    def list(self, kind: str, status: str = "", limit: int = 100, cursor: str = "") -> Json:
+    def entities(self, kind: str, status: str = "", limit: int = 100, cursor: str = "") -> Json:
         """Entities of a kind, newest change first. `next` is the cursor of the next page, or null."""
         self._registry.kind(kind)
         limit = min(max(limit, 1), MOST)
@@ -170,7 +170,7 @@ class Views:
 
     def sagas(self, name: str, status: str = "", limit: int = 100, cursor: str = "") -> Json:
         """Sagas of a name, newest change first."""
-        page = self.list(self.saga_kind(name), status, limit, cursor)
+        page = self.entities(self.saga_kind(name), status, limit, cursor)
         items = [{"id": item["key"], "saga": name, **item} for item in page["items"]]
         return {"items": items, "next": page["next"]}
 
