@@ -88,9 +88,9 @@ class Pump:
         self._fire(now)
         found = self._read()
         if found:
-            self._active_at = time.monotonic()
             self._worked = True
             self._take_turns(found)
+            self._active_at = time.monotonic()
 
     def _take_turns(self, found: dict[int, list[Entry]]) -> None:
         """Compute the turns of all partitions that have something, and commit them together."""

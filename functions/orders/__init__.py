@@ -1,1 +1,0 @@
-"""The orders bundle: orders, stock, payments and shipments."""
