@@ -49,8 +49,9 @@ local MOST_FIELDS = 64
 local FIXED_TYPES = { "hash", "stream", "stream", "stream", "zset", "hash" }
 
 -- Reads ARGV from left to right.
-local function reader(args)
+local function reader(keys, args)
   local at = 0
+  local checked = {}
   local r = {}
   function r.text()
     at = at + 1
@@ -63,6 +64,28 @@ local function reader(args)
     end
     return tonumber(args[at])
   end
+  -- The key at the position that comes next.
+  function r.key()
+    local position = r.count()
+    return keys[position] or error("no key " .. position)
+  end
+  -- The same, of a key that is shared by many: its type is checked, once.
+  function r.shared_key(wanted)
+    local key = r.key()
+    if checked[key] ~= wanted then
+      require_type(key, wanted)
+      checked[key] = wanted
+    end
+    return key
+  end
+  -- The same; nil when the position is 0.
+  function r.optional_key(wanted)
+    if args[at + 1] == "0" then
+      at = at + 1
+      return nil
+    end
+    return r.shared_key(wanted)
+  end
   -- Skips `count` arguments; returns the positions of the first and the last.
   function r.span(count)
     local first = at + 1
@@ -73,18 +96,6 @@ local function reader(args)
     return first, at
   end
   return r
-end
-
--- The key at a position that ARGV names; its type must be as wanted.
-local function key_at(keys, position, wanted)
-  local key = keys[position]
-  if not key then
-    error("no key " .. position)
-  end
-  if not is_type(key, wanted) then
-    error("key " .. position .. " is not a " .. wanted)
-  end
-  return key
 end
 
 local function read_spans(r)
@@ -99,13 +110,10 @@ local function read_spans(r)
   return spans
 end
 
-local function read_entity(r, keys)
-  local e = {}
-  e.hash, e.log = key_at(keys, r.count(), "hash"), key_at(keys, r.count(), "stream")
-  e.index = key_at(keys, r.count(), "zset")
-  local old, new = r.count(), r.count()
-  e.old = old > 0 and key_at(keys, old, "zset")
-  e.new = new > 0 and key_at(keys, new, "zset")
+local function read_entity(r)
+  -- The types of its hash and log are checked by reading them.
+  local e = { hash = r.key(), log = r.key(), index = r.shared_key("zset") }
+  e.old, e.new = r.optional_key("zset"), r.optional_key("zset")
   e.kind, e.key, e.expected, e.state = r.text(), r.text(), r.count(), r.text()
   e.statuses, e.steps = {}, {}
   for i = 1, r.count() do
@@ -119,20 +127,20 @@ local function read_entity(r, keys)
 end
 
 local function read_all(keys, args)
-  local r = reader(args)
+  local r = reader(keys, args)
   local turn = { from = r.text(), upto = r.text(), now = r.text(), ttl = r.text(), cap = r.text() }
   turn.entities, turn.messages, turn.timers, turn.results = {}, {}, {}, {}
   for i = 1, r.count() do
-    turn.entities[i] = read_entity(r, keys)
+    turn.entities[i] = read_entity(r)
   end
   for i = 1, r.count() do
-    turn.messages[i] = { key_at(keys, r.count(), "stream"), r.text() }
+    turn.messages[i] = { r.shared_key("stream"), r.text() }
   end
   for i = 1, r.count() do
     turn.timers[i] = { r.text(), r.text(), r.text() }
   end
   for i = 1, r.count() do
-    turn.results[i] = { key_at(keys, r.count(), "string"), r.text(), r.text() }
+    turn.results[i] = { r.key(), r.text(), r.text() }
   end
   turn.dead = read_spans(r)
   if r.text() then
@@ -149,7 +157,7 @@ local function refuse_entity(e)
   end
   local stored = redis.call("HMGET", e.hash, "version", "status")
   local version = tonumber(stored[1] or "0")
-  if version ~= e.expected or last_log_id(e.log) ~= e.expected .. "-0" then
+  if version ~= e.expected or not log_is_at(e.log, e.expected) then
     return { "VERSION", name, tostring(version) }
   end
   e.version = version
@@ -174,7 +182,7 @@ end
 -- Returns what forbids the turn, or nil.
 local function refuse(turn, keys)
   for i, wanted in ipairs(FIXED_TYPES) do
-    key_at(keys, i, wanted)
+    require_type(keys[i], wanted)
   end
   local cursor = redis.call("HGET", keys[1], "cursor") or "0-0"
   if cursor ~= turn.from then
@@ -222,8 +230,9 @@ local function write_entity(e, turn, feed, args)
   if e.state ~= "" then
     fields[7], fields[8], fields[9], fields[10] = "state", e.state, "snapshot", e.version
   end
-  redis.call("HSET", e.hash, unpack(fields))
-  pool_write(e.hash, e.book)
+  local gone = pool_fields(e.book, fields)
+  in_chunks("HSET", e.hash, fields)
+  in_chunks("HDEL", e.hash, gone)
   redis.call("ZADD", e.index, turn.now, e.key)
   if e.old and e.old ~= e.new then
     redis.call("ZREM", e.old, e.key)

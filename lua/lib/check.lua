@@ -17,6 +17,13 @@ local function wrong_key(keys, types)
   return nil
 end
 
+-- Raises an error unless the key can be written as the given type.
+local function require_type(key, wanted)
+  if not (key and is_type(key, wanted)) then
+    error((key or "a missing key") .. " is not a " .. wanted)
+  end
+end
+
 -- True for a whole number of at most 15 digits: exact in Lua. Some commands refuse a leading zero.
 local function is_count(text)
   if type(text) ~= "string" or #text > 15 then
@@ -29,4 +36,11 @@ end
 local function is_stream_id(text)
   local ms, seq = string.match(text or "", "^(%d+)-(%d+)$")
   return ms ~= nil and #ms <= 15 and #seq <= 15
+end
+
+-- Calls a command with any number of values: `unpack` dies near 8,000.
+local function in_chunks(command, key, values)
+  for first = 1, #values, 1000 do
+    redis.call(command, key, unpack(values, first, math.min(first + 999, #values)))
+  end
 end

@@ -1,14 +1,18 @@
 -- An entity's version is the number of events ever written to its log, and the id of entry n is
--- "n-0". The id that the stream gave last tells the version, even if entries were deleted.
-local function last_log_id(log)
-  if redis.call("TYPE", log).ok == "none" then
-    return "0-0"
+-- "n-0". True when the next event can be appended: the id that the stream gave last is that of the
+-- expected version, even if entries were deleted. Raises an error when the log is no stream.
+local function log_is_at(log, expected)
+  if expected == 0 then
+    return redis.call("EXISTS", log) == 0
+  end
+  if redis.call("EXISTS", log) == 0 then
+    return false
   end
   local info = redis.call("XINFO", "STREAM", log)
   for i = 1, #info, 2 do
     if info[i] == "last-generated-id" then
-      return info[i + 1]
+      return info[i + 1] == expected .. "-0"
     end
   end
-  return ""
+  return false
 end

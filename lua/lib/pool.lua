@@ -54,13 +54,16 @@ local function pool_step(key, book, rules, pool, verb, hold, value)
   return nil
 end
 
--- Writes what the book collected.
-local function pool_write(key, book)
+-- Adds what the book collected to the fields that are about to be set; returns those to delete.
+local function pool_fields(book, fields)
+  local gone = {}
   for field, value in pairs(book) do
     if value then
-      redis.call("HSET", key, field, value)
+      fields[#fields + 1] = field
+      fields[#fields + 1] = value
     else
-      redis.call("HDEL", key, field)
+      gone[#gone + 1] = field
     end
   end
+  return gone
 end
