@@ -5,4 +5,6 @@ from docking.port import port
 from docking.vessel import vessel
 from wherry import App
 
+__all__ = ["app", "docking", "port", "vessel"]
+
 app = App([port, vessel, docking])

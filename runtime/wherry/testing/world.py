@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Generic, TypeVar, cast, get_type_hints
+from typing import Any, Generic, TypeVar, cast, get_type_hints, overload
 
 import msgspec
 
@@ -22,6 +22,7 @@ from wherry.engine.turn import Changes, Entry, Timer, Turn, raw_body
 from wherry.errors import NotFound
 from wherry.testing.clock import Clock
 
+I = TypeVar("I")  # noqa: E741
 K = TypeVar("K", bound=Kind)
 R = TypeVar("R")
 
@@ -180,6 +181,7 @@ class World:
         self._partitions = [_Partition() for _ in range(partitions)]
         self._stored: dict[str, _Stored] = {}
         self._results: dict[str, bytes] = {}
+        self._stalled: set[int] = set()
         self._entries = 0
         self._ids = 0
 
@@ -201,18 +203,26 @@ class World:
         """Put a command into its inbox, and let nothing happen yet."""
         return self.send(to, command, run=False)
 
+    @overload
+    def start(
+        self, saga: Saga[I, Any, R], given: I, *, id: str = "", run: bool = True
+    ) -> SagaRun[R]: ...
+
+    @overload
+    def start(self, saga: str, given: Any, *, id: str = "", run: bool = True) -> SagaRun[Any]: ...
+
     def start(
         self,
-        saga: str | Saga[Any, Any, R],
+        saga: str | Saga[Any, Any, Any],
         given: Any,
         *,
         id: str = "",
         run: bool = True,
-    ) -> SagaRun[R]:
+    ) -> SagaRun[Any]:
         """Start a saga."""
         name = saga if isinstance(saga, str) else saga.name
         address = f"saga.{name}/{id or self._next_id(name)}"
-        sent: Sent[R] = self._post(address, given, "Start", "", run=run)
+        sent = self._post(address, given, "Start", "", run=run)
         return SagaRun(self, address, sent)
 
     def advance(self, by: timedelta) -> None:
@@ -244,7 +254,7 @@ class World:
         raise AssertionError(f"no rest after {RESTLESS} turns: entities answer each other for ever")
 
     def step(self) -> bool:
-        """Take one turn of one partition; False when all inboxes are empty."""
+        """Take one turn of one partition; False when nothing waits that may be taken."""
         number = self._choose()
         if number is None:
             return False
@@ -257,6 +267,14 @@ class World:
         if number is not None:
             self._turn(number)
         return number is not None
+
+    def hold(self, of: str | Ref[Any]) -> None:
+        """Let the partition of an entity take no turns: its messages wait."""
+        self._stalled.add(self.registry.partition_of(str(of)))
+
+    def release(self) -> None:
+        """Let every partition take turns again."""
+        self._stalled.clear()
 
     # -- looking ---------------------------------------------------------------------------------
 
@@ -305,6 +323,10 @@ class World:
             for id_, timer in partition.timers.items()
             if id_.startswith(prefix)
         }
+
+    def book(self, of: str | Ref[Any], pool: str) -> Book:
+        """Who holds the places of an entity's pool, and how many there are."""
+        return self._record(str(of)).books[pool]
 
     def replay(self, of: str | Ref[Any]) -> Any:
         """The state as its log tells it."""
@@ -355,7 +377,8 @@ class World:
         self._partitions[partition].inbox.append(self._entry(message))
 
     def _choose(self) -> int | None:
-        waiting = [n for n, partition in enumerate(self._partitions) if partition.inbox]
+        every = range(len(self._partitions))
+        waiting = [n for n in every if self._partitions[n].inbox and n not in self._stalled]
         if not waiting:
             return None
         if self._in_order:
