@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import redis.exceptions
@@ -21,6 +21,7 @@ from wherry.store import calls
 from wherry.store.calls import FunctionCall, Sending
 from wherry.store.keys import Keys
 from wherry.store.records import entity_reads, to_record
+from wherry.store.wire import Packer
 
 #: How many due timers one call moves: a script must stay short.
 FIRE_LIMIT = 100
@@ -62,7 +63,10 @@ class Alive:
 def connect(url: str) -> Redis:
     """Return a client for our calls: each is safe to repeat, so a lost reply is retried shortly."""
     retry = Retry(ExponentialBackoff(cap=0.5, base=0.02), 3)
-    return Redis.from_url(url, protocol=2, retry=retry, socket_connect_timeout=5, health_check_interval=0)
+    return Redis.from_url(
+        url, protocol=2, retry=retry, socket_connect_timeout=5, health_check_interval=0,
+        command_packer=Packer(),
+    )  # fmt: skip
 
 
 @contextmanager
@@ -74,6 +78,8 @@ def reaching() -> Iterator[None]:
         raise Unreachable(f"Redis does not answer: {error}") from error
     except (redis.exceptions.OutOfMemoryError, redis.exceptions.ReadOnlyError) as error:
         raise Unreachable(f"Redis takes no writes: {error}") from error
+    except redis.exceptions.NoPermissionError as error:
+        raise Misconfigured(f"the user in the URL of Redis may not do this: {error}") from error
 
 
 class Store:
@@ -92,7 +98,7 @@ class Store:
 
     def call_many(self, many: Sequence[FunctionCall]) -> list[list[Any]]:
         """Carry out calls in one round trip."""
-        with reaching(), _deployed(self.namespace):
+        with reaching(), deployed(self.namespace):
             if len(many) == 1:
                 return [self.redis.execute_command(*many[0].words(self.namespace))]
             pipe = self.redis.pipeline(transaction=False)
@@ -115,7 +121,14 @@ class Store:
     def send_many(self, many: Sequence[Sending]) -> list[Sent]:
         """Put commands into their inboxes in one round trip."""
         replies = self.call_many([calls.send(self.keys, sending) for sending in many])
-        return [sent(sending, reply) for sending, reply in zip(many, replies, strict=True)]
+        done = [sent(sending, reply) for sending, reply in zip(many, replies, strict=True)]
+        return [self._with_first(sending, one) for sending, one in zip(many, done, strict=True)]
+
+    def _with_first(self, sending: Sending, done: Sent) -> Sent:
+        """An idempotency key may lead to a command of another id: read what became of that one."""
+        if done.command_id == sending.id:
+            return done
+        return replace(done, result=self.result(sending.partition, done.command_id))
 
     def result(self, partition: int, command_id: str) -> Result | None:
         """What became of a command; None when it is not known (any more)."""
@@ -201,7 +214,7 @@ def sent(sending: Sending, reply: list[Any]) -> Sent:
         case [b"SENT", wake]:
             return Sent(sending.id, bool(wake))
         case [b"DUPLICATE", wake, result, first]:
-            return Sent(first.decode(), bool(wake), read_result(result))
+            return Sent(first.decode(), bool(wake), read_result(result) if result else None)
         case [b"MISMATCH"]:
             raise KeyReused(f"idempotency key {sending.idem!r} came with another request before")
         case [b"OVERLOADED", waiting]:
@@ -219,7 +232,8 @@ def _committed(reply: list[Any]) -> Committed | Refused:
 
 
 @contextmanager
-def _deployed(namespace: str) -> Iterator[None]:
+def deployed(namespace: str) -> Iterator[None]:
+    """Say what to do when the library is not there. Raises Misconfigured."""
     try:
         yield
     except redis.exceptions.ResponseError as error:

@@ -1,0 +1,155 @@
+"""Runs workloads and prints one JSON line for each."""
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from loadtests.bench.driver import Job, latencies, send_all, wait_all
+from loadtests.bench.floor import replay
+from loadtests.bench.recording import recorded_calls
+from loadtests.bench.system import System, running
+from loadtests.bench.workloads import WORKLOADS, Workload
+from wherry.store.library import load
+from wherry.store.server import Server
+from wherry.wiring import load_bundles, open_runtime
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    options = _options()
+    lines = [_measure(WORKLOADS[name], options) for name in options.workloads.split(",")]
+    for line in lines:
+        print(json.dumps(line))  # noqa: T201 - this is what the program is for
+    if options.json:
+        options.json.write_bytes(orjson.dumps(lines, option=orjson.OPT_INDENT_2))
+
+
+def _measure(workload: Workload, options: argparse.Namespace) -> dict[str, Any]:
+    """Throughput, its ratio to the floor, latencies and costs, each of several runs' median."""
+    count = round(workload.count * options.scale)
+    line: dict[str, Any] = {"workload": workload.name, "count": count, "fsync": options.fsync,
+                            "workers": options.workers, "runs": options.runs}  # fmt: skip
+    runs = [_one_run(workload, count, options) for _ in range(options.runs)]
+    best = sorted(runs, key=lambda run: run["ratio_to_floor"])[len(runs) // 2]
+    line |= best
+    line["ratios_to_floor"] = [run["ratio_to_floor"] for run in runs]
+    line |= _latency(workload, options)
+    return line
+
+
+def _one_run(workload: Workload, count: int, options: argparse.Namespace) -> dict[str, Any]:
+    """One throughput run, then the floor of the very calls that another run of the same made."""
+    measured = _throughput(workload, count, options)
+    floor = _floor(workload, count, options)
+    measured["floor_per_second"] = round(count / floor)
+    measured["ratio_to_floor"] = round(measured["per_second"] * floor / count, 3)
+    return measured
+
+
+def _throughput(workload: Workload, count: int, options: argparse.Namespace) -> dict[str, Any]:
+    with _folder() as folder, _system(workload, folder, options) as system:
+        workload.prepare(system, count)
+        jobs = workload.jobs("run", count)
+        kept, cpu = system.used_memory(), system.cpu_seconds()
+        started = time.perf_counter()
+        send_all(system, jobs)
+        sent = time.perf_counter() - started
+        wait_all(system, jobs)
+        took = time.perf_counter() - started
+        cpu = system.cpu_seconds() - cpu
+        return {
+            "per_second": round(count / took),
+            "seconds": round(took, 3),
+            "seconds_sending": round(sent, 3),
+            "cpu_seconds_per_1000": round(cpu / count * 1000, 3),
+            "peak_memory_mib": round(system.peak_bytes() / 2**20, 1),
+            "bytes_kept_per_command": round((system.used_memory() - kept) / count),
+            **_bytes_per_key(system, jobs),
+            **workload.verify(system, count),
+        }
+
+
+def _floor(workload: Workload, count: int, options: argparse.Namespace) -> float:
+    """Record one run of its own (recording costs time), and replay it into an empty server."""
+    with _folder() as folder:
+        with _system(workload, folder, options, record=True) as system:
+            workload.prepare(system, count)
+            prepared = len(recorded_calls(system.recordings))
+            jobs = workload.jobs("run", count)
+            send_all(system, jobs)
+            wait_all(system, jobs)
+        calls = recorded_calls(system.recordings)
+        with Server(folder / "floor", fsync=options.fsync) as server:
+            runtime = open_runtime(server.url, "bench", load_bundles(workload.functions), partitions=8)
+            load(runtime.redis, "bench", runtime.registry)
+            replay(server.port, calls[:prepared])
+            return replay(server.port, calls[prepared:])
+
+
+def _latency(workload: Workload, options: argparse.Namespace) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for in_flight, count in ((1, 300), (64, 2_000)):
+        count = min(count, workload.count)
+        with _folder() as folder, _system(workload, folder, options) as system:
+            workload.prepare(system, count)
+            warm = workload.jobs("warm", 1)
+            send_all(system, warm)
+            wait_all(system, warm)
+            jobs = workload.jobs("run", count)[1:]
+            found[f"latency_ms_{in_flight}_in_flight"] = _percentiles(latencies(system, jobs, in_flight))
+    return found
+
+
+def _percentiles(seconds: Sequence[float]) -> dict[str, float]:
+    cuts = statistics.quantiles(seconds, n=100)
+    return {f"p{n}": round(cuts[n - 1] * 1000, 2) for n in (50, 95, 99)}
+
+
+def _bytes_per_key(system: System, jobs: Sequence[Job]) -> dict[str, int]:
+    """What one entity (or saga) of the jobs takes: its hash and its log, the mean of up to 200."""
+    runtime = system.runtime
+    addresses = sorted({job.to for job in jobs})[:200]
+    total = 0
+    for address in addresses:
+        kind, _, key = address.partition("/")
+        own = runtime.store.keys.partition(runtime.registry.partition_of(address))
+        for name in (own.entity(kind, key), own.log(kind, key)):
+            total += int(runtime.redis.memory_usage(name, samples=0) or 0)
+    kind = "saga" if jobs[0].name == "Start" else "entity"
+    return {f"bytes_per_{kind}": round(total / len(addresses))}
+
+
+def _system(workload: Workload, folder: Path, options: argparse.Namespace, *, record: bool = False) -> Any:
+    return running(
+        workload.functions, folder, fsync=options.fsync, workers=options.workers, record=record
+    )
+
+
+class _folder(tempfile.TemporaryDirectory[str]):  # noqa: N801 - used like a function
+    """A temporary folder, as a path."""
+
+    def __enter__(self) -> Path:  # type: ignore[override]
+        return Path(super().__enter__())
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m loadtests.bench", description=__doc__)
+    parser.add_argument("--workloads", default=",".join(WORKLOADS), help="names, with commas between")
+    parser.add_argument("--fsync", default="always", choices=["always", "everysec", "no"])
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--runs", type=int, default=3, help="the run with the median ratio is shown")
+    parser.add_argument("--scale", type=float, default=1.0, help="of the number of commands")
+    parser.add_argument("--json", type=Path, help="write all to this file too")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

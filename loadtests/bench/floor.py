@@ -1,0 +1,52 @@
+"""The floor: how fast the recorded calls go into an empty server, with nothing else to do.
+
+No system can be faster on this store, since these calls are what has to be stored. A pipelining
+client sends them, packed beforehand; the server has the same fsync policy and the same library.
+"""
+
+import socket
+import threading
+import time
+from collections.abc import Sequence
+
+import hiredis
+
+from loadtests.bench.recording import Words
+
+#: Calls that may be on their way at once: enough that the server never waits for the client.
+_WINDOW = 512
+
+
+def replay(port: int, calls: Sequence[Words]) -> float:
+    """Send all calls; return the seconds until the last answer."""
+    packed = [hiredis.pack_command(tuple(words)) for words in calls]
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        room = threading.Semaphore(_WINDOW)
+        started = time.perf_counter()
+        sender = threading.Thread(target=_send, args=(connection, packed, room))
+        sender.start()
+        _receive(connection, len(packed), room)
+        took = time.perf_counter() - started
+        sender.join()
+    return took
+
+
+def _send(connection: socket.socket, packed: Sequence[bytes], room: threading.Semaphore) -> None:
+    for start in range(0, len(packed), 32):
+        chunk = packed[start : start + 32]
+        for _ in chunk:
+            room.acquire()
+        connection.sendall(b"".join(chunk))
+
+
+def _receive(connection: socket.socket, count: int, room: threading.Semaphore) -> None:
+    reader = hiredis.Reader()
+    seen = 0
+    while seen < count:
+        reader.feed(connection.recv(1 << 18))
+        while (reply := reader.gets()) is not False:
+            if isinstance(reply, hiredis.ReplyError):
+                raise RuntimeError(f"the replay was refused: {reply}")
+            seen += 1
+            room.release()
