@@ -11,6 +11,7 @@ KEYS     1 meta    hash    of the partition: cursor, barrier
          5 timers  zset    timer id -> due time, ms
          6 timer   hash    timer id -> envelope
          7..       keys that ARGV names by their position: entities, logs, indexes, results, inboxes
+                   Each has to have the name of its role, so no key can be taken for another.
 
 ARGV     from, upto        cursor before and after; equal when nothing was taken
          now               ms
@@ -47,6 +48,7 @@ Answers  {"OK", next due, barrier}     barrier = id of the last message to the o
 local MOST_FIELDS = 64
 
 local FIXED_TYPES = { "hash", "stream", "stream", "stream", "zset", "hash" }
+local FIXED_NAMES = { "meta", "inbox", "dead", "feed", "timers", "timer" }
 
 -- Reads ARGV from left to right.
 local function reader(keys, args)
@@ -55,12 +57,12 @@ local function reader(keys, args)
   local r = {}
   function r.text()
     at = at + 1
-    return args[at]
+    return args[at] or error("arguments end too early")
   end
   function r.count()
     at = at + 1
     if not is_count(args[at]) then
-      error("argument " .. at .. " is not a count")
+      error(args[at] and "argument " .. at .. " is not a count" or "arguments end too early")
     end
     return tonumber(args[at])
   end
@@ -95,6 +97,9 @@ local function reader(keys, args)
     end
     return first, at
   end
+  function r.ended()
+    return at == #args
+  end
   return r
 end
 
@@ -103,14 +108,24 @@ local function read_spans(r)
   for i = 1, r.count() do
     local count = r.count()
     if count < 2 or count > MOST_FIELDS or count % 2 == 1 then
-      error("fields come in pairs, at most " .. MOST_FIELDS)
+      error("fields come in pairs, at least one, at most " .. MOST_FIELDS .. " fields")
     end
     spans[i] = { r.span(count) }
   end
   return spans
 end
 
-local function read_entity(r)
+local function read_events(r, args)
+  local spans = read_spans(r)
+  for _, span in ipairs(spans) do
+    if args[span[1]] ~= "type" then
+      error("the first field of an event is its type")
+    end
+  end
+  return spans
+end
+
+local function read_entity(r, args)
   -- The types of its hash and log are checked by reading them.
   local e = { hash = r.key(), log = r.key(), index = r.shared_key("zset") }
   e.old, e.new = r.optional_key("zset"), r.optional_key("zset")
@@ -122,7 +137,7 @@ local function read_entity(r)
   for i = 1, r.count() do
     e.steps[i] = { r.text(), r.text(), r.text(), r.text() }
   end
-  e.events = read_spans(r)
+  e.events = read_events(r, args)
   return e
 end
 
@@ -131,7 +146,7 @@ local function read_all(keys, args)
   local turn = { from = r.text(), upto = r.text(), now = r.text(), ttl = r.text(), cap = r.text() }
   turn.entities, turn.messages, turn.timers, turn.results = {}, {}, {}, {}
   for i = 1, r.count() do
-    turn.entities[i] = read_entity(r)
+    turn.entities[i] = read_entity(r, args)
   end
   for i = 1, r.count() do
     turn.messages[i] = { r.shared_key("stream"), r.text() }
@@ -143,10 +158,41 @@ local function read_all(keys, args)
     turn.results[i] = { r.key(), r.text(), r.text() }
   end
   turn.dead = read_spans(r)
-  if r.text() then
+  if not r.ended() then
     error("arguments are left over")
   end
   return turn
+end
+
+-- The name of a status's index, nil when there is no status.
+local function status_index(e, status)
+  return status ~= "" and e.index .. ":" .. status or nil
+end
+
+-- Raises an error unless each key has the name of its role. `prefix` is the partition's.
+local function require_names(turn, keys, prefix)
+  for i, name in ipairs(FIXED_NAMES) do
+    if keys[i] ~= prefix .. name then
+      error("key " .. i .. " is not the " .. name .. " of a partition")
+    end
+  end
+  for _, e in ipairs(turn.entities) do
+    local own = prefix .. e.kind .. ":" .. e.key
+    if e.hash ~= own or e.log ~= own .. ":log" or e.index ~= prefix .. "index:" .. e.kind then
+      error("the keys of " .. e.kind .. "/" .. e.key .. " are others")
+    end
+  end
+  for _, m in ipairs(turn.messages) do
+    if not string.find(m[1], "^{[^{}]+:%d+}:inbox$") then
+      error(m[1] .. " is not an inbox")
+    end
+  end
+  local results = prefix .. "result:"
+  for _, result in ipairs(turn.results) do
+    if string.sub(result[1], 1, #results) ~= results then
+      error(result[1] .. " is not a result of this partition")
+    end
+  end
 end
 
 -- Returns what is wrong with one entity's change, or nil.
@@ -168,6 +214,9 @@ local function refuse_entity(e)
     end
     status = to
   end
+  if e.old ~= status_index(e, stored[2] or "") or e.new ~= status_index(e, status) then
+    return { "INVALID", "the indexes of " .. name .. " are not those of its status" }
+  end
   e.status = status
   e.book = {}
   for _, step in ipairs(e.steps) do
@@ -179,8 +228,15 @@ local function refuse_entity(e)
   return nil
 end
 
+-- True when the inbox has an entry of this id behind the cursor.
+local function is_ahead(upto, cursor, inbox)
+  local found = redis.call("XRANGE", inbox, upto, upto)[1]
+  return found ~= nil and found[1] == upto and is_later(upto, cursor)
+end
+
 -- Returns what forbids the turn, or nil.
 local function refuse(turn, keys)
+  require_names(turn, keys, prefix_of(keys[1]) or "")
   for i, wanted in ipairs(FIXED_TYPES) do
     require_type(keys[i], wanted)
   end
@@ -188,14 +244,12 @@ local function refuse(turn, keys)
   if cursor ~= turn.from then
     return { "FENCED", cursor }
   end
-  if not (is_stream_id(turn.upto) and is_count(turn.now) and is_count(turn.ttl) and is_count(turn.cap)) then
+  local counts = is_count(turn.now) and is_count(turn.ttl) and is_count(turn.cap)
+  if not (counts and turn.ttl ~= "0" and is_stream_id(turn.upto)) then
     return { "INVALID", "cursor, now, ttl or cap" }
   end
-  if tonumber(turn.ttl) == 0 then
-    return { "INVALID", "ttl" }
-  end
-  if turn.upto ~= cursor and #redis.call("XRANGE", keys[2], turn.upto, turn.upto) == 0 then
-    return { "INVALID", "the cursor is not in the inbox" }
+  if turn.upto ~= cursor and not is_ahead(turn.upto, cursor, keys[2]) then
+    return { "INVALID", "the cursor is not ahead in the inbox" }
   end
   local seen = {}
   for _, e in ipairs(turn.entities) do
@@ -220,15 +274,16 @@ local function write_entity(e, turn, feed, args)
   local name = e.kind .. "/" .. e.key
   for _, span in ipairs(e.events) do
     e.version = e.version + 1
-    redis.call("XADD", e.log, e.version .. "-0", unpack(args, span[1], span[2]))
+    redis.call("XADD", e.log, log_id(e.version), unpack(args, span[1], span[2]))
     redis.call(
       "XADD", feed, "MAXLEN", "~", turn.cap, "*",
-      "entity", name, "version", e.version, "type", args[span[1] + 1]
+      "entity", name, "version", string.format("%.0f", e.version), "type", args[span[1] + 1]
     )
   end
-  local fields = { "version", e.version, "status", e.status, "at", turn.now }
+  local version = string.format("%.0f", e.version)
+  local fields = { "version", version, "status", e.status, "at", turn.now }
   if e.state ~= "" then
-    fields[7], fields[8], fields[9], fields[10] = "state", e.state, "snapshot", e.version
+    fields[7], fields[8], fields[9], fields[10] = "state", e.state, "snapshot", version
   end
   local gone = pool_fields(e.book, fields)
   in_chunks("HSET", e.hash, fields)
@@ -280,11 +335,11 @@ end
 local function commit(keys, args)
   local ok, turn = pcall(read_all, keys, args)
   if not ok then
-    return { "INVALID", tostring(turn) }
+    return { "INVALID", words_of(turn) }
   end
   local fine, why = pcall(refuse, turn, keys)
   if not fine then
-    return { "INVALID", tostring(why) }
+    return { "INVALID", words_of(why) }
   end
   if why then
     return why

@@ -15,7 +15,8 @@ Answers  {"FIRED", count, next}  next = due time of the earliest that is left, "
 --- @include "lib/check"
 --- @include "lib/due"
 
-local FIRE_KEYS = { "zset", "hash", "stream" }
+local FIRE_NAMES = { "timers", "timer", "inbox" }
+local FIRE_TYPES = { "zset", "hash", "stream" }
 
 local function fire(keys, args)
   local timers, timer, inbox = keys[1], keys[2], keys[3]
@@ -23,7 +24,7 @@ local function fire(keys, args)
   if not (is_count(now) and is_count(limit)) then
     return { "INVALID", "now or limit" }
   end
-  local wrong = wrong_key(keys, FIRE_KEYS)
+  local wrong = wrong_key(keys, FIRE_NAMES, FIRE_TYPES)
   if wrong then
     return { "INVALID", wrong }
   end

@@ -15,16 +15,20 @@ Answers  {"SENT"}           the letter is gone, its message waits
 
 --- @include "lib/check"
 
-local RETRY_KEYS = { "stream", "stream", "string" }
+local RETRY_NAMES = { "dead", "inbox" }
+local RETRY_TYPES = { "stream", "stream", "string" }
 
 local function retry(keys, args)
   local dead, inbox, result, letter, mark = keys[1], keys[2], keys[3], args[1], args[2]
   if not (is_stream_id(letter) and (mark == "0" or mark == "1")) then
     return { "INVALID", "letter or mark" }
   end
-  local wrong = wrong_key(keys, RETRY_KEYS)
+  local wrong = wrong_key(keys, RETRY_NAMES, RETRY_TYPES)
   if wrong then
     return { "INVALID", wrong }
+  end
+  if string.sub(result, 1, #prefix_of(dead) + 7) ~= prefix_of(dead) .. "result:" then
+    return { "INVALID", "key 3 is not a result of the partition" }
   end
   local found = redis.call("XRANGE", dead, letter, letter)[1]
   if not found then

@@ -33,7 +33,18 @@ A request with a known idempotency key whose result is gone is a new one.
 --- @include "lib/check"
 --- @include "lib/wake"
 
-local SEND_KEYS = { "stream", "hash", "string", "string", "zset", "hash", "zset", "string" }
+local SEND_NAMES = { "inbox", "meta", false, false, "timers", "timer" }
+local SEND_TYPES = { "stream", "hash", "string", "string", "zset", "hash", "zset", "string" }
+
+-- True when the keys whose names are not fixed have the names of their roles.
+local function has_own_names(keys, id)
+  local prefix, namespace = prefix_of(keys[1])
+  local idem = prefix .. "idem:"
+  return keys[3] == prefix .. "result:" .. id
+    and (keys[4] == keys[3] or string.sub(keys[4], 1, #idem) == idem)
+    and keys[7] == namespace .. ":pumps"
+    and keys[8] == namespace .. ":wake"
+end
 
 -- Returns what is wrong with a call, or nil.
 local function refuse_send(keys, args)
@@ -50,7 +61,11 @@ local function refuse_send(keys, args)
   if fingerprint ~= "" and (not is_count(ttl) or ttl == "0") then
     return "ttl"
   end
-  return wrong_key(keys, SEND_KEYS)
+  local wrong = wrong_key(keys, SEND_NAMES, SEND_TYPES)
+  if not wrong and not has_own_names(keys, args[2]) then
+    return "keys of another command or namespace"
+  end
+  return wrong
 end
 
 local function send(keys, args)

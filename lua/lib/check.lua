@@ -7,11 +7,19 @@ local function is_type(key, wanted)
   return found == "none" or found == wanted
 end
 
--- Returns what is wrong with the keys of a call, or nil: one is missing, or not of its type.
-local function wrong_key(keys, types)
+-- The hash tag that all keys of a partition begin with, `{ns:p}:`, and the namespace in it.
+local function prefix_of(key)
+  return string.match(key or "", "^({([^{}]+):%d+}:)")
+end
+
+-- Returns what is wrong with the keys of a call, or nil: one is missing, or has not the name or the
+-- type of its role. Names keep a key from having two roles, whose types would clash at a write.
+local function wrong_key(keys, names, types)
+  local prefix = prefix_of(keys[1])
   for i, wanted in ipairs(types) do
-    if not (keys[i] and is_type(keys[i], wanted)) then
-      return "key " .. i .. " is not a " .. wanted
+    local fits = prefix and keys[i] and (not names[i] or keys[i] == prefix .. names[i])
+    if not (fits and is_type(keys[i], wanted)) then
+      return "key " .. i .. " is not the " .. (names[i] or "right") .. " " .. wanted
     end
   end
   return nil
@@ -32,10 +40,23 @@ local function is_count(text)
   return text == "0" or string.find(text, "^[1-9]%d*$") ~= nil
 end
 
+-- What an error says: one of redis.call is a table.
+local function words_of(problem)
+  return type(problem) == "table" and problem.err or tostring(problem)
+end
+
 -- True for the id of a stream entry that Redis accepts.
 local function is_stream_id(text)
   local ms, seq = string.match(text or "", "^(%d+)-(%d+)$")
   return ms ~= nil and #ms <= 15 and #seq <= 15
+end
+
+-- True when the first of two stream ids is the later one.
+local function is_later(id, other)
+  local ms, seq = string.match(id, "^(%d+)-(%d+)$")
+  local other_ms, other_seq = string.match(other, "^(%d+)-(%d+)$")
+  ms, other_ms = tonumber(ms), tonumber(other_ms)
+  return ms > other_ms or (ms == other_ms and tonumber(seq) > tonumber(other_seq))
 end
 
 -- Calls a command with any number of values: `unpack` dies near 8,000.

@@ -1,3 +1,8 @@
+-- The id of an entry. (`..` would write numbers of 15 digits as 1e+14.)
+local function log_id(version)
+  return string.format("%.0f-0", version)
+end
+
 -- An entity's version is the number of events ever written to its log, and the id of entry n is
 -- "n-0". True when the next event can be appended: the id that the stream gave last is that of the
 -- expected version, even if entries were deleted. Raises an error when the log is no stream.
@@ -11,7 +16,7 @@ local function log_is_at(log, expected)
   local info = redis.call("XINFO", "STREAM", log)
   for i = 1, #info, 2 do
     if info[i] == "last-generated-id" then
-      return info[i + 1] == expected .. "-0"
+      return info[i + 1] == log_id(expected)
     end
   end
   return false
