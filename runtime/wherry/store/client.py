@@ -21,7 +21,7 @@ from wherry.store import calls
 from wherry.store.calls import FunctionCall, Sending
 from wherry.store.keys import Keys
 from wherry.store.records import entity_reads, to_record
-from wherry.store.wire import Packer
+from wherry.store.wire import Packer, Stream
 
 #: How many due timers one call moves: a script must stay short.
 FIRE_LIMIT = 100
@@ -140,12 +140,18 @@ class Store:
 
     def commit(self, changes: Changes, *, result_ttl_ms: int) -> Committed | Refused:
         """Store a turn, or learn why not."""
-        return self.commit_many([changes], result_ttl_ms=result_ttl_ms)[0]
+        return self.commit_each([changes], result_ttl_ms=result_ttl_ms)[0]
 
-    def commit_many(self, many: Sequence[Changes], *, result_ttl_ms: int) -> list[Committed | Refused]:
-        """Store the turns of several partitions in one round trip; each is refused on its own."""
-        made = [calls.commit(self.keys, changes, result_ttl_ms=result_ttl_ms) for changes in many]
-        return [_committed(reply) for reply in self.call_many(made)]
+    def commit_each(self, many: Iterable[Changes], *, result_ttl_ms: int) -> list[Committed | Refused]:
+        """Store turns as they come; each is refused on its own.
+
+        `many` may compute: while it makes the next turn, Redis stores the one before.
+        """
+        with reaching(), deployed(self.namespace), Stream(self.redis) as stream:
+            for changes in many:
+                call = calls.commit(self.keys, changes, result_ttl_ms=result_ttl_ms)
+                stream.send(*call.words(self.namespace))
+            return [_committed(reply) for reply in stream.replies()]
 
     def fire(self, partition: int, now_ms: int) -> int | None:
         """Move due timers into the inbox; return when the next is due."""

@@ -7,14 +7,14 @@ stop, or after its time. Two pumps on one partition are harmless: the cursor is 
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from wherry.engine.registry import Registry
 from wherry.engine.turn import Changes, Entry
 from wherry.errors import Unreachable
-from wherry.store.client import Committed, Store
+from wherry.store.client import Committed, Refused, Store
 from wherry.workers.clock import ServerClock
 from wherry.workers.shard import Shard
 
@@ -93,21 +93,26 @@ class Pump:
             self._active_at = time.monotonic()
 
     def _take_turns(self, found: dict[int, list[Entry]]) -> None:
-        """Compute the turns of all partitions that have something, and commit them together."""
+        """Compute the turns of all partitions that have something; each is stored meanwhile."""
         now = self._clock.now_ms()
-        made = [(self._shards[number], self._shards[number].turn(entries, now))
-                for number, entries in found.items()]  # fmt: skip
-        outcomes = self.store.commit_many(
-            [changes for _, changes in made], result_ttl_ms=round(self.options.result_ttl * 1000)
-        )
+        made: list[tuple[Shard, Changes]] = []
+
+        def turns() -> Iterator[Changes]:
+            for number, entries in found.items():
+                shard = self._shards[number]
+                changes = shard.turn(entries, now)
+                made.append((shard, changes))
+                yield changes
+
+        ttl = round(self.options.result_ttl * 1000)
+        outcomes = self.store.commit_each(turns(), result_ttl_ms=ttl)
         for (shard, changes), outcome in zip(made, outcomes, strict=True):
             self._settle(shard, changes, outcome)
 
-    def _settle(self, shard: Shard, changes: Changes, outcome: object) -> None:
+    def _settle(self, shard: Shard, changes: Changes, outcome: Committed | Refused) -> None:
         self.turns += 1
-        if isinstance(outcome, Committed):
+        if shard.settle(changes, outcome):
             self.handled += changes.handled
-        if shard.settle(changes, outcome):  # type: ignore[arg-type]
             return
         log.info("partition %s: turn refused, %s", shard.number, outcome)
         if shard.refusals > 3:
