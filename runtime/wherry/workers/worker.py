@@ -34,6 +34,12 @@ class PumpWorker(SimpleWorker):
 
     job_class = WherryJob
     asked_to_stop = False
+    born: Callable[[], None] = staticmethod(lambda: None)
+
+    def register_birth(self) -> None:
+        """Register in Redis, and tell whoever waits for it."""
+        super().register_birth()  # type: ignore[no-untyped-call]  # RQ's
+        self.born()
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """Warm shutdown, however often it is asked for; no call to Redis inside a signal handler."""
@@ -44,11 +50,21 @@ class PumpWorker(SimpleWorker):
             raise StopRequested
 
 
-def work(runtime: Runtime, options: PumpOptions, *, sweep_every: float) -> None:
-    """Run a worker until SIGTERM or SIGINT. An outage of Redis is waited out."""
+def work(
+    runtime: Runtime,
+    options: PumpOptions,
+    *,
+    sweep_every: float,
+    ready: Callable[[], None] = lambda: None,
+) -> None:
+    """Run a worker until SIGTERM or SIGINT. An outage of Redis is waited out.
+
+    `ready` is called when the worker is registered, again after each outage.
+    """
     queue = open_queue(runtime.redis, runtime.namespace)
     while True:
         worker = _start(runtime, queue)
+        worker.born = ready
         place = Workplace(runtime, queue, options, lambda w=worker: w.asked_to_stop)  # type: ignore[misc]
         open_workplace(place)
         _reach(lambda p=place: _prepare(p, sweep_every))  # type: ignore[misc]

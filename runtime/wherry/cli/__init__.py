@@ -1,0 +1,1 @@
+"""The command `wherry`. Redis, RQ and Starlette are imported inside commands: help is quick."""

@@ -1,0 +1,78 @@
+"""The entry point: which commands there are, and what becomes of their errors."""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+from cyclopts import App, CycloptsError
+
+from wherry.cli import deploy, processes, system
+from wherry.cli.failure import USAGE, Failed, crash, tell
+
+_BROKEN_PIPE = 128 + signal.SIGPIPE
+
+
+def installed_version() -> str:
+    """The version of this package."""
+    try:
+        return version("wherry")
+    except PackageNotFoundError:  # a checkout that was never installed
+        return "0+checkout"
+
+
+def build() -> App:
+    """Put the commands together."""
+    app = App(
+        name="wherry",
+        help="Event-sourced entities and sagas on the Redis or Valkey you already run.",
+        version=installed_version,
+        help_format="plaintext",
+    )
+    for group in (system, processes, deploy):
+        group.add_to(app)
+    return app
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Run one command, and end the process with its exit code."""
+    words = sys.argv[1:] if words is None else words
+    if os.environ.get("CI"):
+        os.environ.setdefault("NO_COLOR", "1")
+    sys.exit(_run(words))
+
+
+def _run(words: Sequence[str]) -> int:
+    debug = "--debug" in words or bool(os.environ.get("WHERRY_DEBUG"))
+    try:
+        code = build()(words, exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()
+    except CycloptsError as error:
+        return _misused(error)
+    except Failed as failure:
+        return _failed(failure, debug=debug)
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except BrokenPipeError:
+        # Whoever read our output has enough. Python would complain once more while it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_PIPE
+    except Exception as error:  # noqa: BLE001  the last one who can turn it into words
+        return crash(error, debug=debug)
+    return code if isinstance(code, int) else 0
+
+
+def _failed(failure: Failed, *, debug: bool) -> int:
+    if debug and failure.__cause__ is not None:
+        crash(failure.__cause__, debug=True)
+    return tell(failure)
+
+
+def _misused(error: CycloptsError) -> int:
+    path = " ".join(("wherry", *(error.command_chain or ())))
+    return tell(Failed(USAGE, path, str(error), f"{path} --help"))
+
+
+if __name__ == "__main__":
+    main()

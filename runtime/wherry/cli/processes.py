@@ -1,0 +1,92 @@
+"""`wherry worker`, `scheduler` and `serve`: the three kinds of process, each in the foreground."""
+
+import logging
+import sys
+from typing import Annotated
+
+from cyclopts import App, Group, Parameter
+
+from wherry.cli.failure import about
+from wherry.cli.options import NOTHING, Common
+from wherry.cli.session import find_server, load, open_runtime, require_server
+
+_GROUP = Group("Processes", sort_key=4)
+
+
+def add_to(app: App) -> None:
+    """Register the commands."""
+    for command in (worker, scheduler, serve):
+        app.command(command, group=_GROUP)
+
+
+def worker(
+    *,
+    linger: Annotated[str | None, Parameter(help="How long a pump without work stays: 5s.")] = None,
+    sweep_every: Annotated[str | None, Parameter(help="Time between two sweeps: 60s.")] = None,
+    common: Common = NOTHING,
+) -> int:
+    """Run pumps and sweeps, until SIGTERM or Ctrl-C; then finish the turn that has begun."""
+    from wherry.supervisor.ready import announce
+    from wherry.workers.pump import PumpOptions
+    from wherry.workers.worker import work
+
+    _log_to_stderr()
+    with about("wherry worker", "wherry doctor"):
+        settings = find_server(load(common, linger=linger, sweep_every=sweep_every)).settings
+        require_server(settings, "wherry worker")
+        options = PumpOptions(linger=settings.linger, result_ttl=settings.result_ttl)
+        runtime = open_runtime(settings)
+        work(runtime, options, sweep_every=settings.sweep_every, ready=announce)
+    return 0
+
+
+def scheduler(
+    *,
+    sweep_every: Annotated[str | None, Parameter(help="Time between two sweeps: 60s.")] = None,
+    common: Common = NOTHING,
+) -> int:
+    """Enqueue the sweep when it is due, until SIGTERM or Ctrl-C. Several may run."""
+    from wherry.store.client import connect
+    from wherry.supervisor.ready import announce
+    from wherry.workers.queue import open_queue
+    from wherry.workers.schedule import run_scheduler
+
+    _log_to_stderr()
+    with about("wherry scheduler", "wherry doctor"):
+        settings = find_server(load(common, sweep_every=sweep_every)).settings
+        require_server(settings, "wherry scheduler")
+        announce()
+        run_scheduler(
+            open_queue(connect(settings.redis_url), settings.namespace), settings.sweep_every
+        )
+    return 0
+
+
+def serve(
+    *,
+    host: Annotated[str | None, Parameter(help="Address to listen at: 127.0.0.1.")] = None,
+    port: Annotated[str | None, Parameter(help="Port to listen at; 0 takes a free one.")] = None,
+    common: Common = NOTHING,
+) -> int:
+    """Serve HTTP until SIGTERM or Ctrl-C; requests that have begun are answered."""
+    from wherry.http.serve import serve as serve_http
+    from wherry.supervisor.ready import announce
+
+    _log_to_stderr()
+    with about("wherry serve", "wherry doctor"):
+        settings = find_server(load(common, host=host, port=port)).settings
+        require_server(settings, "wherry serve")
+        serve_http(
+            open_runtime(settings), host=settings.host, port=settings.port, wait=settings.wait,
+            backlog=settings.backlog_limit, ready=lambda url: announce(url=url),
+        )  # fmt: skip
+    return 0
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    logging.getLogger("rq").setLevel(logging.WARNING)

@@ -1,0 +1,131 @@
+"""From flags to something to work with: settings, the runtime, and the gateway's parts."""
+
+import importlib.util
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wherry.cli.failure import UNREACHABLE, Failed, about
+from wherry.cli.options import Common
+from wherry.cli.output import Output
+from wherry.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from wherry.gateway.dead import DeadLetters
+    from wherry.gateway.sending import Sender
+    from wherry.gateway.views import Views
+    from wherry.settings import LoadedSettings, Settings
+    from wherry.wiring import Runtime
+
+
+@dataclass
+class Session:
+    """What a command works with; each part is made when it is first used."""
+
+    runtime: "Runtime"
+    settings: "Settings"
+    out: Output
+
+    @cached_property
+    def views(self) -> "Views":
+        """Everything that can be read."""
+        from wherry.gateway.views import Views
+
+        return Views(self.runtime)
+
+    @cached_property
+    def sender(self) -> "Sender":
+        """Sends commands and waits for them."""
+        from wherry.gateway.sending import Sender
+
+        return Sender(self.runtime)
+
+    @cached_property
+    def dead(self) -> "DeadLetters":
+        """The dead letters."""
+        from wherry.gateway.dead import DeadLetters
+
+        return DeadLetters(self.runtime, self.sender)
+
+
+@contextmanager
+def session(common: Common, subject: str, next_step: str) -> Iterator[Session]:
+    """Open a session; errors of ours become failures about `subject`. Raises Failed."""
+    with about(subject, next_step):
+        settings = find_server(load(common)).settings
+        require_server(settings, subject)
+        runtime = open_runtime(settings)
+        try:
+            yield Session(runtime, settings, Output(common.output))
+        finally:
+            runtime.redis.close()
+
+
+def load(common: Common, **flags: Any) -> "LoadedSettings":
+    """Read the settings. Raises Misconfigured."""
+    from wherry.settings import load_settings
+
+    given = {name: getattr(common, name) for name in ("redis_url", "namespace", "functions")}
+    return load_settings(given | flags, os.environ, Path.cwd())
+
+
+def find_server(loaded: "LoadedSettings") -> "LoadedSettings":
+    """Take the server that `wherry dev` or `up` runs in this folder, unless a URL was given."""
+    from wherry.supervisor.running import find
+
+    if loaded.settings.redis_url:
+        return loaded
+    found = find(loaded.settings.data_dir) or {}
+    taken: dict[str, Any] = {
+        name: str(found[name])
+        for name in ("redis_url", "namespace", "functions")
+        if name in found and loaded.sources[name] == "default"
+    }
+    if not taken:
+        return loaded
+    where = str(loaded.settings.data_dir / "running.json")
+    sources = dict(loaded.sources) | dict.fromkeys(taken, where)
+    return replace(loaded, settings=replace(loaded.settings, **taken), sources=sources)
+
+
+def require_server(settings: "Settings", subject: str) -> None:
+    """Raises Failed when nobody said where Redis is."""
+    if not settings.redis_url:
+        raise Failed(
+            UNREACHABLE,
+            subject,
+            "redis-unreachable: no redis_url is set, and no server runs in this folder",
+            "start one with `wherry dev`, or say where it is: --redis-url redis://HOST:6379",
+        )
+
+
+def open_runtime(settings: "Settings") -> "Runtime":
+    """Connect. Raises Misconfigured, Unreachable."""
+    from wherry import wiring
+
+    bundles = wiring.load_bundles(bundles_folder(settings.functions))
+    return wiring.open_runtime(
+        settings.redis_url, settings.namespace, bundles, partitions=settings.partitions
+    )
+
+
+def bundles_folder(functions: str) -> Path:
+    """Where the bundles are: a path, or the name of a package. Raises Misconfigured."""
+    if Path(functions).is_dir():
+        return Path(functions)
+    try:
+        spec = importlib.util.find_spec(functions) if _is_name(functions) else None
+    except ImportError:
+        spec = None
+    if spec is None or not spec.submodule_search_locations:
+        where = "the setting `functions`; name the folder with the bundles: --functions PATH"
+        raise Misconfigured(f"There is no folder {functions}, which {where}.")
+    return Path(spec.submodule_search_locations[0])
+
+
+def _is_name(text: str) -> bool:
+    return all(part.isidentifier() for part in text.split("."))

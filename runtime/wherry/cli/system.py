@@ -1,0 +1,121 @@
+"""`wherry dev` and `wherry up`: everything on this machine, with one command."""
+
+import json
+import os
+import signal
+import threading
+from dataclasses import asdict, dataclass
+from types import FrameType
+from typing import Annotated
+
+from cyclopts import App, Group, Parameter
+
+from wherry.cli.failure import Failed, about, warn
+from wherry.cli.options import NOTHING, Common, Flag
+from wherry.cli.output import Output, line
+from wherry.cli.session import bundles_folder, load
+from wherry.supervisor.process import StartFailed
+from wherry.supervisor.system import Plan, System
+
+_GROUP = Group("Run", sort_key=1)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemFlags:
+    """Settings of a system, as they were written; None when they were not."""
+
+    host: Annotated[str | None, Parameter(help="Address of HTTP: 127.0.0.1.")] = None
+    port: Annotated[str | None, Parameter(help="Port of HTTP; 0 takes a free one.")] = None
+    workers: Annotated[str | None, Parameter(help="How many worker processes.")] = None
+    sweep_every: Annotated[str | None, Parameter(help="Time between two sweeps: 60s.")] = None
+    linger: Annotated[str | None, Parameter(help="How long a pump without work stays: 5s.")] = None
+
+
+_DEFAULTS = SystemFlags()
+
+Ephemeral = Annotated[
+    bool, Flag, Parameter(help="Keep the data in a temporary folder that goes with the process.")
+]
+
+
+def add_to(app: App) -> None:
+    """Register the commands."""
+    app.command(dev, group=_GROUP)
+    app.command(up, group=_GROUP)
+
+
+def dev(
+    *,
+    ephemeral: Ephemeral = False,
+    no_reload: Annotated[bool, Flag, Parameter(help="Do not look for changed bundles.")] = False,
+    flags: SystemFlags = _DEFAULTS,
+    common: Common = NOTHING,
+) -> int:
+    """Run everything, and deploy again whenever a bundle changes.
+
+    Starts a server of its own unless a redis_url is set; keeps its data in .wherry/. Ctrl-C or
+    SIGTERM stops all that it started, within 10 seconds, with exit code 0.
+    """
+    return _run("wherry dev", flags, common, ephemeral=ephemeral, reload=not no_reload)
+
+
+def up(
+    *,
+    ephemeral: Ephemeral = False,
+    flags: SystemFlags = _DEFAULTS,
+    common: Common = NOTHING,
+) -> int:
+    """Run everything as it is now: `wherry dev` that does not look for changes.
+
+    Ctrl-C or SIGTERM stops all that it started, within 10 seconds, with exit code 0.
+    """
+    return _run("wherry up", flags, common, ephemeral=ephemeral, reload=False)
+
+
+def _run(subject: str, flags: SystemFlags, common: Common, *, ephemeral: bool, reload: bool) -> int:
+    stop = stop_on_signals()
+    with about(subject, "wherry doctor"):
+        settings = load(common, **asdict(flags)).settings
+        bundles_folder(settings.functions)
+        system = System(Plan(settings, ephemeral, reload), stop, warn)
+        try:
+            if start(system, subject):
+                _say(system, "ready", common)
+                system.watch(lambda: _say(system, "reloaded", common))
+        finally:
+            system.shut_down()
+    return 0
+
+
+def start(system: System, subject: str) -> bool:
+    """Start a system; whether it is up. A child's exit code becomes ours. Raises Failed."""
+    try:
+        return system.start()
+    except StartFailed as error:
+        raise Failed(error.exit_code, subject, str(error), "wherry doctor") from error
+
+
+def stop_on_signals() -> threading.Event:
+    """An event that is set when somebody wants us to end."""
+    stop = threading.Event()
+
+    def ask_to_stop(signum: int, frame: FrameType | None) -> None:
+        del signum, frame
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, ask_to_stop)
+    return stop
+
+
+def _say(system: System, event: str, common: Common) -> None:
+    if Output(common.output).format == "table":
+        where = f"{system.url}   console {system.url}/console"
+        line(f"wherry is {event} at {where}   stop it with Ctrl-C")
+        return
+    line(
+        json.dumps(
+            {"event": event, "url": system.url, "redis_url": system.redis_url, "pid": os.getpid()}
+        )
+    )
