@@ -30,7 +30,7 @@ class Codec(Generic[T]):
         self.of = of
         parts = set(_parts(of))
         self.encode: Callable[[T], bytes] = _encode_instants if datetime in parts else to_json
-        self._spans = timedelta in parts
+        self._spans = _span_fields(of) if timedelta in parts else frozenset()
         self._opaque = msgspec.Raw in parts
         self._decoder = msgspec.json.Decoder(of)
         self._known = _known_fields(of)
@@ -57,7 +57,7 @@ class Codec(Generic[T]):
         if faults := list(_unknown(self._known, value, "")):
             raise Invalid(subject, faults)
         if self._spans:
-            value = _spell_spans(self.of, value)
+            value = _spell_spans(self._spans, value)
         try:
             # JSON that is kept as it is can only be cut out of JSON.
             return self.decode(to_json(value)) if self._opaque else msgspec.convert(value, self.of)
@@ -127,11 +127,16 @@ def _unknown(known: _Known, value: Any, at: str) -> Iterator[Fault]:
             yield from _unknown(known[0], part, f"{at}/{index}")
 
 
-def _spell_spans(of: Any, value: Any) -> Any:
+def _span_fields(of: Any) -> frozenset[str]:
+    """The fields of an object that are durations."""
+    hints = _hints(cast("type", of)) if is_dataclass(of) else {}
+    return frozenset(name for name, hint in hints.items() if timedelta in set(_parts(hint)))
+
+
+def _spell_spans(spans: frozenset[str], value: Any) -> Any:
     """Write a duration that came as a number of seconds in the one form that msgspec reads."""
-    if not (is_dataclass(of) and isinstance(value, dict)):
+    if not isinstance(value, dict):
         return value
-    spans = {n for n, hint in _hints(cast("type", of)).items() if timedelta in set(_parts(hint))}
     return {name: _span(part) if name in spans else part for name, part in value.items()}
 
 

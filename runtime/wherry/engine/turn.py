@@ -100,6 +100,7 @@ class Turn:
     barrier: tuple[int, int] = (0, 0)
     records: dict[str, Record] = field(default_factory=dict)
     _queue: deque[Delivery] = field(default_factory=deque)
+    _arrived: list[tuple[Entry, Delivery | Invalid]] = field(default_factory=list)
     _now: datetime = field(init=False)
 
     def __post_init__(self) -> None:
@@ -107,30 +108,38 @@ class Turn:
 
     def run(self, entries: Iterable[Entry]) -> Changes:
         """Process entries until they or the budget end."""
-        arrived = [self._read(entry) for entry in entries]
-        self._prefetch(arrived)
-        for entry_id, delivery in arrived:
-            if delivery is not None:
+        wanted = self.take(entries)
+        self.load(wanted)
+        return self.process()
+
+    def take(self, entries: Iterable[Entry]) -> list[str]:
+        """Accept entries for processing; return the addresses that they are for."""
+        self._arrived = [self._read(entry) for entry in entries]
+        wanted = {d.envelope.to: None for _, d in self._arrived if isinstance(d, Delivery)}
+        return [to for to in wanted if self.registry.can_exist(to)]
+
+    def process(self) -> Changes:
+        """Process what was taken until it or the budget ends."""
+        for entry, delivery in self._arrived:
+            if isinstance(delivery, Delivery):
                 self._cascade(delivery)
-            self.changes.upto = entry_id
+            else:
+                self._bury(Envelope(self._root(entry).id, "", ""), entry.message, "unreadable", str(delivery))
+            self.changes.upto = entry.id
             self.changes.taken += 1
             if self.changes.handled >= BUDGET:
                 break
         self.changes.entities = [(r, finish(r)) for r in self.records.values() if r.change]
         return self.changes
 
-    def _read(self, entry: Entry) -> tuple[str, Delivery | None]:
-        root = Root(f"{self.changes.partition}-{entry.id}", local=stream_id(entry.id) >= self.barrier)
+    def _read(self, entry: Entry) -> tuple[Entry, Delivery | Invalid]:
         try:
-            return entry.id, Delivery(read_envelope(entry.message), root)
+            return entry, Delivery(read_envelope(entry.message), self._root(entry))
         except Invalid as error:
-            self._bury(Envelope(root.id, "", ""), entry.message, "unreadable", str(error))
-            return entry.id, None
+            return entry, error
 
-    def _prefetch(self, arrived: Sequence[tuple[str, Delivery | None]]) -> None:
-        """Load the entities that the entries are for, in one go."""
-        wanted = {delivery.envelope.to for _, delivery in arrived if delivery is not None}
-        self.records.update(self.load([to for to in wanted if self.registry.can_exist(to)]))
+    def _root(self, entry: Entry) -> Root:
+        return Root(f"{self.changes.partition}-{entry.id}", local=stream_id(entry.id) >= self.barrier)
 
     def _cascade(self, delivery: Delivery) -> None:
         """Deliver a message and all that it causes inside the partition."""

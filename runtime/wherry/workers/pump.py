@@ -7,12 +7,12 @@ stop, or after its time. Two pumps on one partition are harmless: the cursor is 
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from wherry.engine.registry import Registry
-from wherry.engine.turn import Changes, Entry
+from wherry.engine.turn import Changes, Entry, Turn
 from wherry.errors import Unreachable
 from wherry.store.client import Committed, Refused, Store
 from wherry.workers.clock import ServerClock
@@ -94,20 +94,26 @@ class Pump:
 
     def _take_turns(self, found: dict[int, list[Entry]]) -> None:
         """Compute the turns of all partitions that have something; each is stored meanwhile."""
-        now = self._clock.now_ms()
-        made: list[tuple[Shard, Changes]] = []
-
-        def turns() -> Iterator[Changes]:
-            for number, entries in found.items():
-                shard = self._shards[number]
-                changes = shard.turn(entries, now)
-                made.append((shard, changes))
-                yield changes
-
+        turns = self._open_turns(found)
         ttl = round(self.options.result_ttl * 1000)
-        outcomes = self.store.commit_each(turns(), result_ttl_ms=ttl)
-        for (shard, changes), outcome in zip(made, outcomes, strict=True):
-            self._settle(shard, changes, outcome)
+        outcomes = self.store.commit_each((turn.process() for _, turn in turns), result_ttl_ms=ttl)
+        for (shard, turn), outcome in zip(turns, outcomes, strict=True):
+            self._settle(shard, turn.changes, outcome)
+
+    def _open_turns(self, found: dict[int, list[Entry]]) -> list[tuple[Shard, Turn]]:
+        """Start the turns, and load the entities that all of them need in one round trip."""
+        now = self._clock.now_ms()
+        turns: list[tuple[Shard, Turn]] = []
+        missing: list[str] = []
+        for number, entries in found.items():
+            shard = self._shards[number]
+            turn, needed = shard.open(entries, now)
+            turns.append((shard, turn))
+            missing += needed
+        loaded = self.store.load(self.registry, missing) if missing else {}
+        for shard, _ in turns:
+            shard.learn({a: r for a, r in loaded.items() if self.registry.partition_of(a) == shard.number})
+        return turns
 
     def _settle(self, shard: Shard, changes: Changes, outcome: Committed | Refused) -> None:
         self.turns += 1

@@ -39,13 +39,17 @@ class Shard:
         self._records.clear()
         self.cursor = ""
 
-    def turn(self, entries: Sequence[Entry], now_ms: int) -> Changes:
-        """Compute a turn. What it changed is remembered; `settle` must follow."""
+    def open(self, entries: Sequence[Entry], now_ms: int) -> tuple[Turn, list[str]]:
+        """Start a turn. Returns it, and the addresses that have to be known before it goes on."""
         turn = Turn(
             self.registry, Changes(self.number, self.cursor, now_ms), self._load, self.code,
             stream_id(self.barrier),
         )  # fmt: skip
-        return turn.run(entries)
+        return turn, [address for address in turn.take(entries) if address not in self._records]
+
+    def learn(self, records: dict[str, Record]) -> None:
+        """Remember entities as they are stored now."""
+        self._records.update(records)
 
     def settle(self, changes: Changes, outcome: Committed | Refused) -> bool:
         """Take in what became of a turn; return whether it is stored."""
