@@ -155,7 +155,17 @@ def example(command: str) -> list[str]:
         "HMGET": ["HMGET", key, "field"],
     }
     # As many words as the longest needs: whether they make sense is not looked at.
-    arity = {"TYPE": 0, "GET": 0, "XLEN": 0, "HGET": 1, "XDEL": 1, "HDEL": 1, "ZREM": 1, "SET": 1}
+    arity = {
+        "EXISTS": 0,
+        "TYPE": 0,
+        "GET": 0,
+        "XLEN": 0,
+        "HGET": 1,
+        "XDEL": 1,
+        "HDEL": 1,
+        "ZREM": 1,
+        "SET": 1,
+    }
     return special.get(command, [command, key, *["1"] * arity.get(command, 2)])
 
 

@@ -85,12 +85,28 @@ def test_nothing_that_a_tool_left_behind_is_shipped(wheel: set[str], sdist: set[
 def test_the_sdist_has_the_bundles_as_examples_and_what_the_tests_need(sdist: set[str]) -> None:
     wanted = {
         *("README.md", "CHANGELOG.md", "LICENSE", "Makefile", "constraints.txt"),
-        *("functions/docking/__init__.py", "functions/orders/__init__.py", "tests/conftest.py"),
-        "infra/redis.conf",
+        *("functions/docking/__init__.py", "infra/redis.conf", "tests/conftest.py"),
     }
 
     assert wanted <= sdist
     assert {f"lua/{name}" for name in LUA} <= sdist
+
+
+def test_the_unpacked_wheel_runs_with_the_scripts_inside_it(dist: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(_only(dist, "*.whl")) as archive:
+        archive.extractall(tmp_path)
+    program = "import wherry.store.library as it; print(it.__file__, *it.verbs())"
+
+    command = [
+        sys.executable,
+        "-c",
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {program}",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+
+    place, *verbs = done.stdout.split()
+    assert Path(place).is_relative_to(tmp_path)
+    assert {f"{verb}.lua" for verb in verbs} == {name for name in LUA if "/" not in name}
 
 
 def test_every_dependency_has_a_lower_and_an_upper_bound(metadata: Message) -> None:
