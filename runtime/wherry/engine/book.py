@@ -74,5 +74,9 @@ class Book:
 
 
 def _ends(rule: PoolRule, event: Any) -> int:
-    until: datetime = rule.until(event) if rule.until else event.until
-    return round(until.timestamp() * 1000)
+    return due_in_ms(rule.until(event) if rule.until else event.until)
+
+
+def due_in_ms(due: datetime) -> int:
+    """An instant as the scripts take it; one before 1970 is as past as any other."""
+    return max(0, round(due.timestamp() * 1000))

@@ -66,6 +66,7 @@ class Applied:
     """A record as it would be after a handler's events; nothing is changed until `apply`."""
 
     state: Any
+    stored: list[bytes]
     statuses: list[str]
     books: dict[str, Book]
     steps: list[PoolStep]
@@ -80,13 +81,17 @@ def fresh(spec: KindSpec, key: str) -> Record:
 def preview(record: Record, events: Sequence[Event]) -> Applied:
     """Fold events into a record without changing it.
 
+    What is folded is what will be read back: an event that its own codec cannot read would block
+    the entity for good, and one that loses digits would give another state after a reload.
     Raises Rejected for a status or a pool that does not allow it.
     """
     spec = record.spec
-    after = Applied(record.state, [], record.books, [], [])
+    after = Applied(record.state, [], [], record.books, [], [])
     status = record.status
-    for event in events:
-        of = spec.events[type(event).__name__]
+    for decided in events:
+        of = spec.events[type(decided).__name__]
+        after.stored.append(of.codec.encode(decided))
+        event = of.codec.decode(after.stored[-1])
         after.state = of.fold(after.state, event)
         if spec.lifecycle is not None and (new := spec.status(after.state)) != status:
             _require_transition(record, status, new)
@@ -100,7 +105,6 @@ def preview(record: Record, events: Sequence[Event]) -> Applied:
 def apply(record: Record, after: Applied, events: Sequence[Event], meta: Fields) -> None:
     """Make a preview real, and note it in the record's change. `meta` goes to each event."""
     change = record.change or begin(record)
-    spec = record.spec
     record.state = after.state
     record.books = after.books
     record.version += len(events)
@@ -108,9 +112,8 @@ def apply(record: Record, after: Applied, events: Sequence[Event], meta: Fields)
         record.status = after.statuses[-1]
         change.statuses += after.statuses
     change.steps += after.steps
-    for event in events:
-        name = type(event).__name__
-        change.events.append(["type", name, "data", spec.events[name].codec.encode(event), *meta])
+    for event, data in zip(events, after.stored, strict=True):
+        change.events.append(["type", type(event).__name__, "data", data, *meta])
 
 
 def begin(record: Record) -> Change:
@@ -126,10 +129,18 @@ def finish(record: Record) -> Change:
     assert change is not None  # noqa: S101 - finish is only called for changed records
     record.change = None
     if record.size <= LARGE_STATE or record.version - record.snapshot >= SNAPSHOT_EVERY:
-        change.state = record.spec.state.encode(record.state)
-        record.size = len(change.state)
-        record.snapshot = record.version
+        _snapshot(record, change)
     return change
+
+
+def _snapshot(record: Record, change: Change) -> None:
+    """Write the state with the change. One that is no JSON stays unwritten: the log has it all."""
+    try:
+        change.state = record.spec.state.encode(record.state)
+    except Exception:  # noqa: BLE001 - a fold of the bundle may make anything
+        return
+    record.size = len(change.state)
+    record.snapshot = record.version
 
 
 def event_meta(envelope: Envelope, now_ms: int) -> Fields:

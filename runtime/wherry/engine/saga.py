@@ -109,6 +109,8 @@ class Driver:
     def answer(self, state: State, answer: Answer, call: Call) -> Decision:
         """Take in the outcome of a step or an undo; one that is not awaited is dropped."""
         run = Run(self, state, call)
+        if state.ended:
+            return run.decide(None)
         if answer.tag.startswith(UNDO):
             run.undo_answered(answer.tag.removeprefix(UNDO), answer)
         else:
@@ -118,7 +120,8 @@ class Driver:
     def tick(self, state: State, _: st.Tick, call: Call) -> Decision:
         """End the patience with what is late."""
         run = Run(self, state, call)
-        run.look_at_clock()
+        if state.status and not state.ended:
+            run.look_at_clock()
         return run.decide(None)
 
     def cancel(self, state: State, command: st.Cancel, call: Call) -> Decision:
@@ -234,7 +237,11 @@ class Run:
             self.turn_back(Problem("deadline-passed", "the saga took too long"))
         due = [s.due for s in self.state.steps if s.status == "running"]
         due += [self.state.deadline] if self.state.status == "running" else []
-        if due and not self.state.ended:
+        if not due:
+            return
+        # The timer is gone, even if it fired a little early by another pump's clock.
+        self._tick = 0
+        if min(due) != self.state.tick:
             self.note(st.Ticked(min(due)))
 
     def kill(self, problem: Problem) -> None:
@@ -282,6 +289,9 @@ class Run:
     def _begun(self, part: Part[Any], index: int, item: Any, ask: Ask[Any, Any], stage: int) -> StepState:
         undo = None if part.undo is None else part.undo(self.state.data, item)
         now = self.call.now_ms
+        # What cannot be sent has to fail here, where the saga can turn back.
+        codec_of(type(ask.command)).encode(ask.command)
+        self.driver.registry.partition_of(str(ask.to))
         return StepState(
             part.label(index), stage, str(ask.to), type(ask.command).__name__, now,
             now + round(ask.timeout.total_seconds() * 1000),

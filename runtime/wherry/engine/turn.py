@@ -14,13 +14,16 @@ from typing import Any
 
 import msgspec
 
-from wherry.authoring.decisions import Context, StartTimer
+from wherry.authoring.decisions import Context, StartTimer, StopTimer
 from wherry.codec import codec_of, to_json
+from wherry.engine.book import due_in_ms
 from wherry.engine.envelope import ANSWER, Answer, Envelope, Problem, Result, read_envelope
 from wherry.engine.record import (
     Applied, Change, Fields, PoolTimer, Record, apply, event_meta, finish, preview,
 )  # fmt: skip
-from wherry.engine.registry import LATER, Call, CommandSpec, Decision, LateAnswer, Registry, split_address
+from wherry.engine.registry import (
+    LATER, AskOut, Call, CommandSpec, Decision, LateAnswer, Registry, split_address,
+)  # fmt: skip
 from wherry.errors import Invalid, NotFound, Rejected
 
 #: A turn takes no further entry after this many deliveries: a commit must stay short.
@@ -70,6 +73,15 @@ class Root:
 
 
 @dataclass(slots=True)
+class Outgoing:
+    """All that one message leads to, ready to go: nothing of it can fail any more."""
+
+    deliveries: list[tuple[int, Delivery]] = field(default_factory=list)
+    timers: list[Timer] = field(default_factory=list)
+    results: list[tuple[str, bytes, str]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Changes:
     """All that a turn changed: the arguments of one commit."""
 
@@ -101,6 +113,8 @@ class Turn:
     records: dict[str, Record] = field(default_factory=dict)
     _queue: deque[Delivery] = field(default_factory=deque)
     _arrived: list[tuple[Entry, Delivery | Invalid]] = field(default_factory=list)
+    #: A message went to the own inbox: those after it must not overtake it in memory.
+    _detour: bool = False
     _now: datetime = field(init=False)
 
     def __post_init__(self) -> None:
@@ -124,7 +138,7 @@ class Turn:
             if isinstance(delivery, Delivery):
                 self._cascade(delivery)
             else:
-                self._bury(Envelope(self._root(entry).id, "", ""), entry.message, "unreadable", str(delivery))
+                self._bury_unreadable(entry, delivery)
             self.changes.upto = entry.id
             self.changes.taken += 1
             if self.changes.handled >= BUDGET:
@@ -153,8 +167,11 @@ class Turn:
     def _postpone(self) -> None:
         """Send what a runaway cascade left through the inbox, so that others get their turn."""
         while self._queue:
-            delivery = self._queue.popleft()
-            self.changes.messages.append((self.changes.partition, _packed(delivery)))
+            self._post(self.changes.partition, self._queue.popleft())
+
+    def _post(self, partition: int, delivery: Delivery) -> None:
+        self._detour = self._detour or partition == self.changes.partition
+        self.changes.messages.append((partition, to_json(delivery.envelope)))
 
     # -- one message -------------------------------------------------------------------------
 
@@ -164,11 +181,12 @@ class Turn:
         try:
             record = self._record(delivery.envelope.to)
         except NotFound as error:
-            self._answer(delivery.envelope, delivery.root, _refusal(error))
+            self._release(self._answer(Outgoing(), delivery.envelope, delivery.root, _refusal(error)))
         else:
             self._handle(delivery, record)
 
     def _handle(self, delivery: Delivery, record: Record) -> None:
+        """Decide; all that may fail comes before anything is changed."""
         envelope = delivery.envelope
         try:
             command = self._command(record, envelope)
@@ -178,12 +196,15 @@ class Turn:
             _require_version(record, envelope)
             decision = command.decide(record.state, body, self._call(record, envelope))
             after = preview(record, decision.events)
+            outgoing = self._outgoing(delivery, record, command, decision, after)
         except (Rejected, Invalid, NotFound, _WrongVersion) as error:
-            self._answer(envelope, delivery.root, _refusal(error))
+            self._release(self._answer(Outgoing(), envelope, delivery.root, _refusal(error)))
         except Exception as error:  # noqa: BLE001 - a handler may raise anything; the turn goes on
             self._fail(delivery, error)
         else:
-            self._accept(delivery, record, command, decision, after)
+            if decision.events:
+                apply(record, after, decision.events, event_meta(envelope, self.changes.now_ms))
+            self._release(outgoing)
 
     def _record(self, address: str) -> Record:
         record = self.records.get(address)
@@ -203,102 +224,108 @@ class Turn:
         context = Context(record.spec.name, record.key, self._now, envelope.id, envelope.correlation)
         return Call(envelope, context, self.changes.now_ms)
 
-    def _accept(
-        self, delivery: Delivery, record: Record, command: CommandSpec, decision: Decision, after: Applied
-    ) -> None:
-        envelope = delivery.envelope
-        if decision.events:
-            apply(record, after, decision.events, event_meta(envelope, self.changes.now_ms))
-        for tell in decision.sends:
-            self._send(delivery, str(tell.to), tell.command)
-        for ask in decision.asks:
-            self._send(delivery, ask.to, ask.command, tag=ask.tag, type_=ask.type)
-        for timer in decision.timers:
-            command_out = timer.command if isinstance(timer, StartTimer) else None
-            due_ms = round(timer.due.timestamp() * 1000) if isinstance(timer, StartTimer) else 0
-            self._set_timer(record, envelope, PoolTimer(timer.name, due_ms, command_out))
-        for pool_timer in after.timers:
-            self._set_timer(record, envelope, pool_timer)
-        for late in decision.answers:
-            self._answer_late(late, record, delivery.root)
-        if decision.reply is not LATER:
-            self._answer(envelope, delivery.root, _done(record, command, decision.reply))
-
     # -- what goes out -----------------------------------------------------------------------
 
-    def _send(
-        self, delivery: Delivery, to: str, command: Any, *, tag: str = "", type_: str = ""
-    ) -> None:
-        cause = delivery.envelope
+    def _outgoing(
+        self, delivery: Delivery, record: Record, command: CommandSpec, decision: Decision, after: Applied
+    ) -> Outgoing:
+        envelope, root = delivery.envelope, delivery.root
+        version = record.version + len(decision.events)
+        out = Outgoing()
+        for tell in decision.sends:
+            self._send(out, delivery, AskOut("", str(tell.to), tell.command))
+        for ask in decision.asks:
+            self._send(out, delivery, ask)
+        for timer in decision.timers:
+            self._set_timer(out, record, envelope, _pool_timer(timer))
+        for pool_timer in after.timers:
+            self._set_timer(out, record, envelope, pool_timer)
+        for late in decision.answers:
+            self._answer_late(out, late, record.address, root, version)
+        if decision.reply is not LATER:
+            reply = msgspec.Raw(command.reply.encode(decision.reply))
+            self._answer(out, envelope, root, Result("done", version=version, reply=reply))
+        return out
+
+    def _release(self, out: Outgoing) -> None:
+        for partition, delivery in out.deliveries:
+            here = partition == self.changes.partition
+            if here and delivery.root.local and not self._detour:
+                self._queue.append(delivery)
+            else:
+                self._post(partition, delivery)
+        self.changes.timers.update({timer.id: timer for timer in out.timers})
+        self.changes.results += out.results
+
+    def _send(self, out: Outgoing, delivery: Delivery, ask: AskOut) -> None:
+        cause, command = delivery.envelope, ask.command
+        ready = isinstance(command, msgspec.Raw)
         envelope = Envelope(
-            delivery.root.next_id(), to, type_ or type(command).__name__, sender=cause.to, tag=tag,
+            delivery.root.next_id(), ask.to, ask.type or type(command).__name__,
+            command if ready else raw_body(command), sender=cause.to, tag=ask.tag,
             corr=cause.correlation, cause=cause.id, trace=cause.trace,
         )  # fmt: skip
-        if isinstance(command, msgspec.Raw):
-            envelope.data, command = command, None
-        self._route(Delivery(envelope, delivery.root, command))
+        self._route(out, Delivery(envelope, delivery.root, None if ready else command))
 
-    def _route(self, delivery: Delivery) -> None:
-        partition = self.registry.partition_of(delivery.envelope.to)
-        if partition == self.changes.partition and delivery.root.local:
-            self._queue.append(delivery)
-        else:
-            self.changes.messages.append((partition, _packed(delivery)))
+    def _route(self, out: Outgoing, delivery: Delivery) -> None:
+        out.deliveries.append((self.registry.partition_of(delivery.envelope.to), delivery))
 
-    def _answer(self, envelope: Envelope, root: Root, result: Result) -> None:
+    def _answer(self, out: Outgoing, envelope: Envelope, root: Root, result: Result) -> Outgoing:
         """Tell the outcome to the entity that asked, or keep it for the client that sent."""
         if envelope.tag:
             answer = Answer(envelope.type, envelope.tag, result.status, result.reply, result.problem)
-            self._route(
-                Delivery(
-                    Envelope(
-                        root.next_id(), envelope.sender, ANSWER, sender=envelope.to,
-                        corr=envelope.correlation, cause=envelope.id, trace=envelope.trace,
-                    ),
-                    root, answer,
-                )
+            message = Envelope(
+                root.next_id(), envelope.sender, ANSWER, raw_body(answer), sender=envelope.to,
+                corr=envelope.correlation, cause=envelope.id, trace=envelope.trace,
             )  # fmt: skip
+            self._route(out, Delivery(message, root, answer))
         elif envelope.from_outside:
             result.command_id, result.entity = envelope.id, envelope.to
-            self.changes.results.append((envelope.id, to_json(result), envelope.reply))
+            out.results.append((envelope.id, to_json(result), envelope.reply))
+        return out
 
-    def _answer_late(self, late: LateAnswer, record: Record, root: Root) -> None:
+    def _answer_late(
+        self, out: Outgoing, late: LateAnswer, address: str, root: Root, version: int
+    ) -> None:
         origin = late.origin
         envelope = Envelope(
-            origin.id, record.address, late.asked, sender=origin.sender, tag=origin.tag,
+            origin.id, address, late.asked, sender=origin.sender, tag=origin.tag,
             reply=origin.reply, corr=origin.corr, trace=origin.trace,
         )  # fmt: skip
-        if late.problem is not None:
-            result = Result("rejected", version=record.version, problem=late.problem)
-        else:
-            result = Result("done", version=record.version, reply=late.reply)
-        self._answer(envelope, root, result)
+        status = "done" if late.problem is None else "rejected"
+        result = Result(status, version=version, reply=late.reply, problem=late.problem)
+        self._answer(out, envelope, root, result)
 
-    def _set_timer(self, record: Record, envelope: Envelope, timer: PoolTimer) -> None:
+    def _set_timer(self, out: Outgoing, record: Record, envelope: Envelope, timer: PoolTimer) -> None:
         id_ = f"{record.address}:{timer.name}"
+        id_.encode()  # half of a surrogate pair cannot go to Redis
         if timer.command is None:
-            self.changes.timers[id_] = Timer(id_)
+            out.timers.append(Timer(id_))
             return
         message = Envelope(
             f"{id_}@{timer.due_ms}", record.address, type(timer.command).__name__,
             raw_body(timer.command), sender=record.address, corr=envelope.correlation,
             cause=envelope.id, trace=envelope.trace,
         )  # fmt: skip
-        self.changes.timers[id_] = Timer(id_, timer.due_ms, to_json(message))
+        out.timers.append(Timer(id_, timer.due_ms, to_json(message)))
 
     def _fail(self, delivery: Delivery, error: Exception) -> None:
         """A handler raised: keep the message as a dead letter, and tell who waits."""
         envelope = delivery.envelope
         text = "".join(traceback.format_exception(error)[-6:])
-        self._bury(envelope, _packed(delivery), "handler-failed", text)
-        problem = Problem("handler-failed", f"{envelope.type} raised {type(error).__name__}: {error}")
-        self._answer(envelope, delivery.root, Result("dead", problem=problem))
+        self._bury(envelope, to_json(envelope), "handler-failed", text)
+        said = _printable(f"{envelope.type} raised {type(error).__name__}: {error}")
+        dead = Result("dead", problem=Problem("handler-failed", said))
+        self._release(self._answer(Outgoing(), envelope, delivery.root, dead))
+
+    def _bury_unreadable(self, entry: Entry, error: Invalid) -> None:
+        self._bury(Envelope(self._root(entry).id, "", ""), entry.message, "unreadable", str(error))
 
     def _bury(self, envelope: Envelope, message: bytes, code: str, error: str) -> None:
         at = str(self.changes.now_ms)
         self.changes.dead.append(
             ["entity", envelope.to, "type", envelope.type, "id", envelope.id, "at", at,
-             "code", code, "error", error, "version", self.code, "message", message]
+             "code", code, "error", _printable(error), "version", self.code, "message", message]
         )  # fmt: skip
 
 
@@ -314,7 +341,7 @@ def _require_version(record: Record, envelope: Envelope) -> None:
 def _refusal(error: Exception) -> Result:
     match error:
         case Rejected():
-            problem = Problem(error.code, error.detail)
+            problem = Problem(_printable(str(error.code)), _printable(str(error.detail)))
         case Invalid():
             problem = Problem("invalid", str(error), [
                 {"pointer": f.pointer, "message": f.message} for f in error.faults
@@ -326,14 +353,15 @@ def _refusal(error: Exception) -> Result:
     return Result("rejected", problem=problem)
 
 
-def _done(record: Record, command: CommandSpec, reply: Any) -> Result:
-    return Result("done", version=record.version, reply=msgspec.Raw(command.reply.encode(reply)))
+def _pool_timer(timer: StartTimer | StopTimer) -> PoolTimer:
+    if isinstance(timer, StopTimer):
+        return PoolTimer(timer.name)
+    return PoolTimer(timer.name, due_in_ms(timer.due), timer.command)
 
 
-def _packed(delivery: Delivery) -> bytes:
-    if delivery.body is not None:
-        delivery.envelope.data = raw_body(delivery.body)
-    return to_json(delivery.envelope)
+def _printable(text: str) -> str:
+    """Text of a bundle that can be stored: it may hold halves of surrogate pairs."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def raw_body(body: Any) -> msgspec.Raw:
