@@ -1,6 +1,7 @@
 """The users that we ship: each role can do its work, and none can do what is not its own."""
 
 import re
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -169,6 +170,16 @@ def example(command: str) -> list[str]:
     return special.get(command, [command, key, *["1"] * arity.get(command, 2)])
 
 
+@pytest.fixture
+def handlers_kept() -> Iterator[None]:
+    """A worker takes the signals of its process; ours must still end by SIGTERM afterwards."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("handlers_kept")
 def test_the_roles_can_pass_a_wake_up_from_one_to_the_next(guarded: Guarded) -> None:
     with login(guarded, "scheduler") as redis:
         queue = open_queue(redis, "wherry")
