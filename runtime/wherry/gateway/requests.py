@@ -31,6 +31,7 @@ class Options:
     correlation   id that all that follows from it shares
     trace         W3C traceparent
     reply         channel on which the sender waits
+    backlog       how many messages may wait before it
     """
 
     id: str = ""
@@ -40,14 +41,19 @@ class Options:
     correlation: str = ""
     trace: str = ""
     reply: str = ""
+    backlog: int = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A command that was checked: where it goes and what to look for afterwards."""
+    """A command that was checked: where it goes and what to look for afterwards.
+
+    `key` is the idempotency key with which it can be repeated when its outcome is unknown.
+    """
 
     entity: str
     sending: Sending
+    key: str
 
     @property
     def command_id(self) -> str:
@@ -73,16 +79,20 @@ def command(
 def saga_start(
     registry: Registry, name: str, body: Any, now_ms: int, options: Options = Options(), saga_id: str = ""
 ) -> Request:
-    """Check a saga's input. The saga's id is the given one, the idempotency key's, or a new one."""
+    """Check a saga's input. The saga's id is the given one, the idempotency key's, or a new one.
+
+    A saga of an id is started once; the same id with another input is KeyReused.
+    """
     kind = f"saga.{name}"
     if kind not in registry.kinds:
         known = ", ".join(sorted(registry.app.sagas)) or "none"
         raise NotFound(f"no saga {name!r}; deployed are {known}")
-    key = saga_id or (command_id_of(options.key) if options.key else new_id())
+    key = saga_id or (_saga_id_of(name, options.key) if options.key else new_id())
     if not KEY_PATTERN.fullmatch(key):
         raise Invalid("saga id", [Fault("/id", f"must match {KEY_PATTERN.pattern}")])
     spec = registry.command(kind, "Start")
-    return _request(registry, f"{kind}/{key}", spec, body, now_ms, replace(options, id=key))
+    options = replace(options, id=key, key=options.key or saga_id)
+    return _request(registry, f"{kind}/{key}", spec, body, now_ms, options)
 
 
 def new_id() -> str:
@@ -90,16 +100,25 @@ def new_id() -> str:
     return uuid4().hex
 
 
-def command_id_of(idempotency_key: str) -> str:
-    """The id of the command of an idempotency key: the key itself when it can be one."""
-    if _ID.fullmatch(idempotency_key):
-        return idempotency_key
-    return hashlib.sha256(idempotency_key.encode()).hexdigest()[:32]
+def command_id_of(address: str, idempotency_key: str) -> str:
+    """The id of the command that an entity got with an idempotency key: other entities, other ids."""
+    return _digest(address.encode(), idempotency_key.encode())
 
 
 def fingerprint(address: str, name: str, body: bytes) -> str:
     """What makes two requests the same."""
-    return hashlib.sha256(b"\0".join([address.encode(), name.encode(), body])).hexdigest()[:32]
+    return _digest(address.encode(), name.encode(), body)
+
+
+def _digest(*parts: bytes) -> str:
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:32]
+
+
+def _saga_id_of(name: str, idempotency_key: str) -> str:
+    """The key itself when it can be an id: then people find the saga by it."""
+    if _ID.fullmatch(idempotency_key):
+        return idempotency_key
+    return _digest(name.encode(), idempotency_key.encode())
 
 
 def _request(
@@ -107,7 +126,8 @@ def _request(
 ) -> Request:
     data = _checked(spec.codec, body, f"{address} {spec.name}")
     _check_options(options)
-    id_ = options.id or (command_id_of(options.key) if options.key else new_id())
+    key = options.key or options.id or new_id()
+    id_ = options.id or command_id_of(address, key)
     envelope = Envelope(
         id_, address, spec.name, data, reply=options.reply, expect=options.expect,
         corr=options.correlation, trace=options.trace,
@@ -115,17 +135,21 @@ def _request(
     return Request(
         address,
         Sending(
-            registry.partition_of(address), to_json(envelope), id_, now_ms,
-            idem=command_id_of(options.key) if options.key else "",
+            registry.partition_of(address), to_json(envelope), id_, now_ms, options.backlog,
+            idem=command_id_of(address, key) if options.key else "",
             fingerprint=fingerprint(address, spec.name, bytes(data)) if options.key else "",
             due_ms=now_ms + options.delay_ms if options.delay_ms else None,
         ),
+        key,
     )  # fmt: skip
 
 
 def _checked(codec: Codec[Any], body: Any, subject: str) -> msgspec.Raw:
     """The command as it will be stored: checked, defaults filled in."""
-    return msgspec.Raw(codec.encode(codec.convert(body, subject)))
+    try:
+        return msgspec.Raw(codec.encode(codec.convert(body, subject)))
+    except (OverflowError, UnicodeEncodeError) as error:  # Python knows larger numbers than JSON
+        raise Invalid(subject, [Fault("", str(error))]) from None
 
 
 def _check_options(options: Options) -> None:

@@ -6,7 +6,7 @@ from rq import Queue
 
 from wherry.engine.envelope import Result
 from wherry.gateway.requests import Request
-from wherry.store.client import Sent
+from wherry.store.client import Sent, reaching
 from wherry.wiring import Runtime
 from wherry.workers.queue import enqueue_pump, open_queue
 
@@ -55,4 +55,5 @@ class Sender:
 
     def wake(self) -> None:
         """Start a pump."""
-        enqueue_pump(self._queue)
+        with reaching():
+            enqueue_pump(self._queue)

@@ -66,6 +66,15 @@ def saga(key: str, name: str, plan: list[str], record_state: SagaState[Any]) -> 
     }
 
 
+def saga_to_be(key: str, name: str, plan: list[str]) -> Json:
+    """A saga that was asked for and has not begun."""
+    return {
+        "id": key, "saga": name, "status": "running", "input": None, "result": None,
+        "problem": None, "started_at": None, "ended_at": None, "deadline": None,
+        "steps": [_pending(n) for n in plan], "version": 0, "updated_at": None,
+    }  # fmt: skip
+
+
 def step(s: StepState) -> Json:
     """One step of a saga."""
     shown: Json = {

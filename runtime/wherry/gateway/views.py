@@ -7,7 +7,8 @@ from typing import Any, cast
 from wherry.authoring.messages import KEY_PATTERN
 from wherry.engine.envelope import Result, read_envelope
 from wherry.engine.record import fresh
-from wherry.errors import Invalid, Fault, NotFound
+from wherry.engine.registry import KindSpec
+from wherry.errors import Fault, Invalid, NotFound
 from wherry.gateway import shapes
 from wherry.gateway.shapes import Json
 from wherry.store.client import reaching
@@ -63,7 +64,7 @@ class Views:
             found = cast(
                 "Entries", self._redis.xrange(read.log, f"{after + 1}-0", "+", count=limit + 1)
             )
-            if not found and after == 0 and not self._redis.exists(read.hash):
+            if not found and not self._redis.exists(read.hash):
                 raise NotFound(f"{address}: nothing has happened to it yet")
         page = [shapes.event(*entry) for entry in found[:limit]]
         return {"events": page, "next": page[-1]["version"] if len(found) > limit else None}
@@ -99,13 +100,13 @@ class Views:
 
     def entities(self, kind: str, status: str = "", limit: int = 100, cursor: str = "") -> Json:
         """Entities of a kind, newest change first. `next` is the cursor of the next page, or null."""
-        self._registry.kind(kind)
+        _require_status(self._registry.kind(kind), status)
         limit = min(max(limit, 1), MOST)
         before = _read_cursor(cursor)
         found = nlargest(limit + 1, self._index(kind, status, limit + 1, before))
         page = found[:limit]
         return {
-            "items": [self._item(kind, key) for _, key in page],
+            "items": self._items(kind, [key for _, key in page]),
             "next": _cursor(*page[-1]) if len(found) > limit else None,
         }
 
@@ -139,20 +140,14 @@ class Views:
                 break
         return rows[:limit]
 
-    def _item(self, kind: str, key: str) -> Json:
-        own = self._keys.partition(self._registry.partition_of(f"{kind}/{key}"))
+    def _items(self, kind: str, keys: list[str]) -> list[Json]:
         with reaching():
-            version, status, at = cast(
-                "list[bytes | None]", self._redis.hmget(own.entity(kind, key), "version", "status", "at")
-            )
-        return {
-            "entity": f"{kind}/{key}",
-            "kind": kind,
-            "key": key,
-            "version": int(version or 0),
-            "status": (status or b"").decode(),
-            "updated_at": shapes.instant(int(at or 0)),
-        }
+            pipe = self._redis.pipeline(transaction=False)
+            for key in keys:
+                own = self._keys.partition(self._registry.partition_of(f"{kind}/{key}"))
+                pipe.hmget(own.entity(kind, key), "version", "status", "at")
+            found = pipe.execute()
+        return [_item(kind, key, *row) for key, row in zip(keys, found, strict=True)]
 
     # -- sagas -------------------------------------------------------------------------------------
 
@@ -163,10 +158,17 @@ class Views:
         with reaching():
             found = cast("dict[bytes, bytes]", self._redis.hgetall(read.hash))
             if not found:
-                raise NotFound(f"no saga {name} {saga_id!r}; `wherry saga list {name}` lists them")
+                return self._saga_to_be(name, saga_id)
             record = to_record(self._redis, read, found)
         shown = shapes.saga(saga_id, name, self._registry.app.sagas[name].step_names(), record.state)
         return {**shown, "version": record.version, "updated_at": shapes.instant(int(found[b"at"]))}
+
+    def _saga_to_be(self, name: str, saga_id: str) -> Json:
+        """A saga whose start still waits in the inbox: its id is that of the command."""
+        result = self.result(f"saga.{name}/{saga_id}", saga_id)
+        if result is None or result.status != "pending":
+            raise NotFound(f"no saga {name} {saga_id!r}; `wherry saga list {name}` lists them")
+        return shapes.saga_to_be(saga_id, name, self._registry.app.sagas[name].step_names())
 
     def sagas(self, name: str, status: str = "", limit: int = 100, cursor: str = "") -> Json:
         """Sagas of a name, newest change first."""
@@ -204,6 +206,27 @@ class Views:
             first += len(page)
 
 
+def _item(kind: str, key: str, version: bytes, status: bytes, at: bytes) -> Json:
+    return {
+        "entity": f"{kind}/{key}",
+        "kind": kind,
+        "key": key,
+        "version": int(version or 0),
+        "status": (status or b"").decode(),
+        "updated_at": shapes.instant(int(at or 0)),
+    }
+
+
+def _require_status(spec: KindSpec, status: str) -> None:
+    """Refuse a status that no entity of the kind can have: a typing error must not look like none."""
+    if not status or spec.lifecycle is None:
+        return
+    known = {name for old, new in spec.lifecycle.items() for name in (old, *new)} - {""}
+    if status not in known:
+        text = f"{spec.name} has no status {status!r}; it has {', '.join(sorted(known))}"
+        raise Invalid("list", [Fault("/status", text)])
+
+
 def _timer(partition: int, id_: bytes, at: float, message: bytes | None) -> Json:
     envelope = read_envelope(message or b"{}")
     return {
@@ -223,6 +246,6 @@ def _read_cursor(cursor: str) -> tuple[int, str] | None:
     if not cursor:
         return None
     score, _, key = cursor.partition("~")
-    if not score.isdigit() or len(score) > 15:
+    if not (score.isascii() and score.isdigit() and len(score) <= 15):
         raise Invalid("cursor", [Fault("/cursor", "is not one that this list gave")])
     return int(score), key

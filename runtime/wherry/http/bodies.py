@@ -1,0 +1,100 @@
+"""Reading the body of a request: how much, of what type, how deep."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from wherry.codec import from_json, to_json
+from wherry.errors import Fault, Invalid
+from wherry.http.problems import refused
+
+#: A larger body is refused; a command is an intention, not a document.
+LIMIT = 1_048_576
+#: JSON that is nested deeper is refused: recursion is what it would cost later.
+DEPTH = 32
+#: A client that needs longer to say what it wants holds a connection for nothing.
+PATIENCE_S = 30.0
+
+
+class Json(Response):
+    """A JSON response."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        """Encode the content."""
+        return to_json(content)
+
+
+async def read_json(request: Request) -> Any:
+    """The body as plain JSON values; none is `{}`. Raises Refused or Invalid."""
+    body = await _read(request)
+    if not body:
+        return {}
+    _require_json(request)
+    return _parse(body)
+
+
+async def _read(request: Request) -> bytes:
+    if int(request.headers.get("content-length") or 0) > LIMIT:
+        raise _too_large()
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            return await _collect(request)
+    except TimeoutError:
+        raise refused(
+            408, "request-timeout", f"the body took more than {PATIENCE_S:.0f} s"
+        ) from None
+    except ClientDisconnect:
+        raise refused(400, "disconnected", "the client has gone before it had said all") from None
+
+
+async def _collect(request: Request) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LIMIT:
+            raise _too_large()
+    return bytes(body)
+
+
+def _too_large() -> Exception:
+    return refused(413, "body-too-large", f"a body may have up to {LIMIT} bytes")
+
+
+def _require_json(request: Request) -> None:
+    type_ = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if type_ != "application/json":
+        detail = f"send Content-Type: application/json, not {type_ or 'none'}"
+        raise refused(415, "unsupported-media-type", detail)
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise refused(415, "unsupported-media-type", "send the body without Content-Encoding")
+
+
+def _parse(body: bytes) -> Any:
+    try:
+        value = from_json(body)
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        raise _malformed(str(error)) from None
+    except RecursionError:
+        raise _malformed(f"nested deeper than {DEPTH} levels") from None
+    # Few brackets cannot be deep; so the usual body is never walked through.
+    if body.count(b"{") + body.count(b"[") > DEPTH and _is_deeper(value, DEPTH):
+        raise _malformed(f"nested deeper than {DEPTH} levels")
+    return value
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    inner = (
+        value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    )
+    if inner is None:
+        return False
+    return levels == 0 or any(_is_deeper(part, levels - 1) for part in inner)
+
+
+def _malformed(why: str) -> Invalid:
+    return Invalid("body", [Fault("", f"malformed JSON: {why}")])

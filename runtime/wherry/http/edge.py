@@ -1,0 +1,81 @@
+"""The edge: what happens to every request, whatever it is for."""
+
+import time
+from http import HTTPMethod
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from wherry.gateway.requests import new_id
+from wherry.http.metrics import Meters
+from wherry.http.problems import Refused, refused, respond
+from wherry.http.service import Service
+
+_SAFE = frozenset({HTTPMethod.GET, HTTPMethod.HEAD, HTTPMethod.OPTIONS})
+_CORRELATION = b"x-correlation-id"
+
+
+class Edge:
+    """Counts requests, refuses what must not pass, and gives each a correlation id."""
+
+    def __init__(self, app: ASGIApp, service: Service, meters: Meters) -> None:
+        self._app = app
+        self._service = service
+        self._meters = meters
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Carry one request through (ASGI)."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        said = _Said(send, dict(scope["headers"]).get(_CORRELATION))
+        self._service.open_requests += 1
+        try:
+            await self._pass(scope, receive, said)
+        finally:
+            self._service.open_requests -= 1
+            self._meters.count(scope, said.status, time.perf_counter() - began)
+
+    async def _pass(self, scope: Scope, receive: Receive, said: "_Said") -> None:
+        if scope["method"] not in _SAFE:
+            try:
+                self._check(Headers(scope=scope))
+            except Refused as error:
+                await respond(error.shown)(scope, receive, said)
+                return
+        await self._app(scope, receive, said)
+
+    def _check(self, headers: Headers) -> None:
+        """Refuse what would change something, while we drain or when another site's page sends it."""
+        if self._service.draining.is_set():
+            raise refused(503, "draining", "this process stops; send it to another one", 1)
+        if not _from_own_site(headers):
+            raise refused(403, "cross-site", "a page of another site may not send this")
+
+
+def _from_own_site(headers: Headers) -> bool:
+    """Whether no browser says otherwise: programs send neither of these headers."""
+    if (site := headers.get("sec-fetch-site")) is not None:
+        return site in {"same-origin", "none"}
+    origin = headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == headers.get("host")
+
+
+class _Said:
+    """Passes a response on, and keeps its status."""
+
+    def __init__(self, send: Send, correlation: bytes | None) -> None:
+        self._send = send
+        self._correlation = correlation
+        self.status = 500
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = message["headers"]
+            headers.append((b"x-content-type-options", b"nosniff"))
+            if not any(name == _CORRELATION for name, _ in headers):
+                headers.append((_CORRELATION, self._correlation or new_id().encode()))
+        await self._send(message)

@@ -1,0 +1,112 @@
+"""Reading the headers that say how a command is to be sent, and how a resource is to be shown."""
+
+import re
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from wherry.errors import Fault, Invalid
+
+#: Nobody waits longer than this in one request; ask again with the Location instead.
+LONGEST_WAIT_S = 60.0
+
+_VERSION = re.compile(r'"v(\d{1,15})"')
+_QUOTED = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"')
+_BARE = re.compile(r"[\x21\x23-\x7e][\x21-\x7e]*")
+_TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Prefer:
+    """What the client prefers (RFC 7240): for how long to wait. `applied` tells it that we do."""
+
+    wait: float
+    applied: str = ""
+
+
+def prefer(request: Request, wait: float) -> Prefer:
+    """Read `Prefer`. What is not understood is ignored, as the RFC wants it."""
+    given = request.headers.getlist("prefer")
+    if not given:
+        return Prefer(wait)
+    named = [part.strip().lower() for line in given for part in line.split(",")]
+    for part in named:
+        name, _, seconds = (word.strip() for word in part.partition("="))
+        if name == "wait" and re.fullmatch(r"[0-9]{1,9}", seconds):
+            capped = min(float(seconds), LONGEST_WAIT_S)
+            return Prefer(capped, f"wait={capped:.0f}")
+    return Prefer(0.0, "respond-async") if "respond-async" in named else Prefer(wait)
+
+
+def idempotency_key(request: Request) -> str:
+    """Read `Idempotency-Key`: a quoted string, as the draft says, or bare, as many send it."""
+    given = request.headers.get("idempotency-key")
+    if given is None:
+        return ""
+    if (quoted := _QUOTED.fullmatch(given)) and quoted[1]:
+        return re.sub(r"\\(.)", r"\1", quoted[1])
+    if _BARE.fullmatch(given):
+        return given
+    raise _wrong("Idempotency-Key", "must be 1 to 256 printable ASCII characters, better in quotes")
+
+
+#: `If-Match: *`: any version will do, but there must be one.
+ANY = -1
+
+
+def expected_version(request: Request) -> int | None:
+    """Read `If-Match`: a version, ANY, or None when it was not sent."""
+    given = request.headers.get("if-match")
+    if given is None:
+        return None
+    if given.strip() == "*":
+        return ANY
+    if match := _VERSION.fullmatch(given.strip()):
+        return int(match[1])
+    raise _wrong("If-Match", f'must be one version, as in "v17", or *, not {given!r}')
+
+
+def etag(version: int) -> str:
+    """The entity tag of a version."""
+    return f'"v{version}"'
+
+
+def is_current(request: Request, version: int) -> bool:
+    """Whether `If-None-Match` names this version: the client has it already."""
+    given = request.headers.get("if-none-match", "")
+    tags = [tag.strip().removeprefix("W/") for tag in given.split(",")]
+    return "*" in tags or etag(version) in tags
+
+
+def traceparent(request: Request) -> str:
+    """Read `traceparent`; one that is malformed is as good as none (W3C Trace Context)."""
+    match = _TRACEPARENT.fullmatch(request.headers.get("traceparent", ""))
+    if match is None or match[1] == "ff" or not (int(match[2], 16) and int(match[3], 16)):
+        return ""
+    if match[5] and match[1] == "00":
+        return ""
+    return "-".join(match.group(1, 2, 3, 4))
+
+
+def correlation(request: Request) -> str:
+    """Read `X-Correlation-ID`."""
+    return request.headers.get("x-correlation-id", "")
+
+
+def accepted(request: Request, offered: tuple[str, ...]) -> str:
+    """The offered media type that `Accept` likes best; the first one when it likes none."""
+    weights = dict.fromkeys(offered, 0.0)
+    for part in request.headers.get("accept", "").lower().split(","):
+        type_, _, parameters = part.partition(";")
+        if type_.strip() in weights:
+            weights[type_.strip()] = _weight(parameters)
+    return max(offered, key=lambda type_: weights[type_])
+
+
+def _weight(parameters: str) -> float:
+    match = re.search(r"\bq\s*=\s*([01](?:\.\d{0,3})?)", parameters)
+    return float(match[1]) if match else 1.0
+
+
+def _wrong(name: str, message: str) -> Invalid:
+    return Invalid(name, [Fault("", f"the header {name} {message}")])

@@ -1,0 +1,245 @@
+"""The parts of the OpenAPI document that do not depend on what is deployed."""
+
+from typing import Any
+
+from wherry.authoring.messages import KEY_PATTERN
+
+Json = dict[str, Any]
+
+ABOUT = """Event-sourced entities and sagas. A command changes one entity and is answered by one reply
+or one rejection; a saga carries out steps over several entities, or undoes them.
+Every error is a problem document (RFC 9457) with a stable `code`."""
+
+
+def ref(group: str, name: str) -> Json:
+    """A reference to a component."""
+    return {"$ref": f"#/components/{group}/{name}"}
+
+
+def refs(*names: str) -> list[Json]:
+    """References to parameters."""
+    return [ref("parameters", name) for name in names]
+
+
+def response(text: str, schema: Json, type_: str = "application/json") -> Json:
+    """A response with a body."""
+    return {"description": text, "content": {type_: {"schema": schema}}}
+
+
+def problems(*statuses: int) -> Json:
+    """References to problem responses."""
+    return {str(status): ref("responses", f"Problem{status}") for status in statuses}
+
+
+def with_member(name: str, member: str, schema: Json) -> Json:
+    """A common shape whose `member` is narrowed."""
+    return {"allOf": [ref("schemas", name), {"properties": {member: schema}}]}
+
+
+def _object(required: str, **properties: Json) -> Json:
+    """An object; `required` are names with spaces between."""
+    return {"type": "object", "required": required.split(), "properties": properties}
+
+
+def _or_null(schema: Json) -> Json:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+_TEXT: Json = {"type": "string"}
+_COUNT: Json = {"type": "integer", "minimum": 0}
+_INSTANT: Json = {"type": "string", "format": "date-time"}
+_ID: Json = {"type": "string", "pattern": f"^{KEY_PATTERN.pattern}$"}
+_ANYTHING: Json = {}
+
+SCHEMAS: Json = {
+    "Problem": _object(
+        "type title status code detail",
+        type=_TEXT, title=_TEXT, status={"type": "integer"}, code=_TEXT, detail=_TEXT,
+        command_id=_TEXT, entity=_TEXT, saga_id=_TEXT, idempotency_key=_TEXT,
+        errors={"type": "array", "items": _object("pointer message", pointer=_TEXT, message=_TEXT)},
+    ),
+    "Reply": _object(
+        "command_id entity version reply",
+        command_id=_TEXT, entity=_TEXT, version=_COUNT, reply=_ANYTHING,
+    ),
+    "Pending": _object("command_id status", command_id=_TEXT, status=_TEXT, id=_TEXT, saga=_TEXT),
+    "CommandStatus": _object(
+        "command_id status",
+        command_id=_TEXT, status={"enum": ["pending", "done", "rejected", "dead"]}, entity=_TEXT,
+        version=_COUNT, reply=_ANYTHING, problem={"type": "object"},
+    ),
+    "State": _object(
+        "entity kind key version status state updated_at",
+        entity=_TEXT, kind=_TEXT, key=_TEXT, version=_COUNT, status=_TEXT, state=_ANYTHING,
+        updated_at=_INSTANT,
+    ),
+    "Event": _object(
+        "version type data at command_id causation_id correlation_id trace_id",
+        version=_COUNT, type=_TEXT, data=_ANYTHING, at=_INSTANT, command_id=_TEXT, causation_id=_TEXT,
+        correlation_id=_TEXT, trace_id=_or_null(_TEXT),
+    ),
+    "List": _object(
+        "items next",
+        items={"type": "array", "items": _object(
+            "kind key version status updated_at", entity=_TEXT, kind=_TEXT, key=_TEXT, version=_COUNT,
+            status=_TEXT, updated_at=_INSTANT, id=_TEXT, saga=_TEXT,
+        )},
+        next=_or_null(_TEXT),
+    ),
+    "Step": _object(
+        "name status attempts started_at ended_at undo",
+        name=_TEXT, status=_TEXT, attempts=_COUNT, started_at=_or_null(_INSTANT),
+        ended_at=_or_null(_INSTANT), to=_TEXT, command=_TEXT, reply=_ANYTHING,
+        problem={"type": "object"}, undo=_or_null({"type": "object"}),
+    ),
+    "Saga": _object(
+        "id saga status result steps",
+        id=_TEXT, saga=_TEXT, version=_COUNT, result=_ANYTHING, input=_ANYTHING,
+        problem=_or_null({"type": "object"}),
+        status={"enum": ["running", "compensating", "completed", "compensated", "failed"]},
+        started_at=_or_null(_INSTANT), ended_at=_or_null(_INSTANT), deadline=_or_null(_INSTANT),
+        updated_at=_or_null(_INSTANT), steps={"type": "array", "items": ref("schemas", "Step")},
+    ),
+    "DeadLetter": _object(
+        "id entity type command_id at code error",
+        id=_TEXT, entity=_TEXT, type=_TEXT, command_id=_TEXT, at=_INSTANT, code=_TEXT, error=_TEXT,
+        code_version=_TEXT, message=_ANYTHING,
+    ),
+}  # fmt: skip
+
+
+def _parameter(place: str, name: str, text: str, schema: Json) -> Json:
+    required = {"required": True} if place == "path" else {}
+    return {"name": name, "in": place, "description": text, "schema": schema, **required}
+
+
+KEY = _parameter("path", "key", "Key of the entity", _ID)
+_SAGA = _parameter("path", "id", "Id of the saga", _ID)
+_LETTER = _parameter("path", "id", "Id of the dead letter", _TEXT)
+_LIMIT: Json = {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}
+
+PARAMETERS: Json = {
+    "Prefer": _parameter("header", "Prefer", "`respond-async`, or `wait=20` (60 at most)", _TEXT),
+    "IdempotencyKey": _parameter(
+        "header", "Idempotency-Key", "The same key and body get the first answer",
+        {"type": "string", "minLength": 1, "maxLength": 256},
+    ),
+    "CorrelationId": _parameter(
+        "header", "X-Correlation-ID", "Kept with all that follows; made when missing",
+        {"type": "string", "maxLength": 256},
+    ),
+    "Traceparent": _parameter("header", "traceparent", "W3C trace context", _TEXT),
+    "IfMatch": _parameter("header", "If-Match", 'The version expected, as in `"v17"`', _TEXT),
+    "IfNoneMatch": _parameter("header", "If-None-Match", "The version that you have", _TEXT),
+    "LastEventId": _parameter("header", "Last-Event-ID", "The last version that you saw", _TEXT),
+    "Delay": _parameter("query", "delay", "`PT60S`, or seconds: handled after that", _TEXT),
+    "SagaId": _parameter("query", "id", "Id of the saga; else the idempotency key's, or a new one", _ID),
+    "Limit": _parameter("query", "limit", "Entries of a page", _LIMIT),
+    "Cursor": _parameter("query", "cursor", "`next` of the page before", _TEXT),
+    "Status": _parameter("query", "status", "Only those in this status", _TEXT),
+    "After": _parameter("query", "after", "Only events after this version", _COUNT),
+    "At": _parameter("query", "at", "The state at this version", {"type": "integer", "minimum": 1}),
+}  # fmt: skip
+
+#: What every request that sends something may say.
+SENDING = ("Prefer", "IdempotencyKey", "CorrelationId", "Traceparent")
+SENDING_PROBLEMS = (400, 403, 404, 409, 413, 415, 422, 429, 503)
+
+_WHY = {
+    400: "The body is not JSON, or nested too deeply",
+    403: "A page of another site sent it",
+    404: "No such kind, command, entity, saga or dead letter",
+    409: "Rejected; `code` says why",
+    412: "The entity is at another version",
+    413: "The body is too large",
+    415: "The body is not application/json",
+    422: "A field, a parameter or a header is not valid; `errors` says which",
+    429: "Too many messages are waiting; Retry-After says when to come back",
+    503: "Redis does not answer, the namespace is paused, or the process stops",
+}
+
+RESPONSES: Json = {
+    f"Problem{status}": response(text, ref("schemas", "Problem"), "application/problem+json")
+    for status, text in _WHY.items()
+} | {"Pending": response("Not known yet; Location says where to look", ref("schemas", "Pending"))}
+
+
+def _get(id_: str, tag: str, summary: str, parameters: list[Json], done: Json, *bad: int) -> Json:
+    return {
+        "operationId": id_, "tags": [tag], "summary": summary, "parameters": parameters,
+        "responses": {"200": done, **problems(*bad, 422, 503)},
+    }  # fmt: skip
+
+
+def listing(id_: str, tag: str, summary: str, shape: str) -> Json:
+    """A list, a page at a time."""
+    done = response("A page; newest change first", ref("schemas", shape))
+    return _get(id_, tag, summary, refs("Status", "Limit", "Cursor"), done, 404)
+
+
+def state(id_: str, tag: str, shape: Json) -> Json:
+    """The state of an entity."""
+    done = response("The state; its version is the ETag", shape)
+    operation = _get(id_, tag, "State", [KEY, *refs("At", "IfNoneMatch")], done, 404)
+    operation["responses"]["304"] = {"description": "It has not changed"}
+    return operation
+
+
+def events(id_: str, tag: str, shape: Json) -> Json:
+    """The events of an entity."""
+    page = _object("events next", events={"type": "array", "items": shape}, next=_or_null(_COUNT))
+    done = response("A page; oldest first", page)
+    done["content"]["application/x-ndjson"] = {"schema": _TEXT}
+    done["content"]["text/event-stream"] = {"schema": _TEXT}
+    return _get(id_, tag, "Events", [KEY, *refs("After", "Limit", "LastEventId")], done, 404)
+
+
+def command_status(id_: str, tag: str) -> Json:
+    """What became of a command."""
+    done = response("What became of it", ref("schemas", "CommandStatus"))
+    command = _parameter("path", "id", "Id of the command", _ID)
+    return _get(id_, tag, "What became of a command", [KEY, command], done, 404)
+
+
+def saga(id_: str, tag: str, shape: Json) -> Json:
+    """One saga."""
+    return _get(id_, tag, "Status and steps", [_SAGA], response("The saga", shape), 404)
+
+
+def tell_saga(id_: str, tag: str, summary: str, shape: Json) -> Json:
+    """A command to a saga."""
+    return {
+        "operationId": id_, "tags": [tag], "summary": summary,
+        "parameters": [_SAGA, *refs(*SENDING)],
+        "requestBody": {"required": False, "content": {"application/json": {"schema": {
+            "type": "object", "properties": {"reason": _TEXT}, "additionalProperties": False,
+        }}}},
+        "responses": {
+            "200": response("The saga", shape), "202": ref("responses", "Pending"),
+            **problems(*SENDING_PROBLEMS),
+        },
+    }  # fmt: skip
+
+
+def _dead(id_: str, summary: str) -> Json:
+    done = response(summary, _object("id status", id=_TEXT, status=_TEXT, command_id=_TEXT))
+    return {
+        "operationId": id_, "tags": ["dead letters"], "summary": summary, "parameters": [_LETTER],
+        "responses": {"200": done, **problems(403, 404, 422, 503)},
+    }  # fmt: skip
+
+
+_LETTERS = _object("items", items={"type": "array", "items": ref("schemas", "DeadLetter")})
+
+COMMON_PATHS: Json = {
+    "/v1/dead": {"get": _get("dead.list", "dead letters", "List", refs("Limit"),
+                             response("Newest first", _LETTERS))},
+    "/v1/dead/{id}": {"get": _get("dead.show", "dead letters", "Show", [_LETTER],
+                                  response("The dead letter", ref("schemas", "DeadLetter")), 404)},
+    "/v1/dead/{id}/retry": {"post": _dead("dead.retry", "Send it again")},
+    "/v1/dead/{id}/drop": {"post": _dead("dead.drop", "Forget it")},
+    "/livez": {"get": _get("livez", "process", "Alive", [], response("Yes", {"type": "object"}))},
+    "/readyz": {"get": _get("readyz", "process", "Ready", [], response("Yes", {"type": "object"}))},
+    "/metrics": {"get": _get("metrics", "process", "Metrics", [],
+                             response("For Prometheus", _TEXT, "text/plain"))},
+}  # fmt: skip

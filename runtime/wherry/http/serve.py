@@ -1,0 +1,123 @@
+"""The process: uvicorn with our application, from the first request to a clean end.
+
+On SIGTERM or Ctrl-C it drains: `/readyz` and commands say 503, what is open is finished, then it
+ends with code 0. It goes on listening for a moment, so that a load balancer can see the 503.
+"""
+
+import asyncio
+import ipaddress
+import logging
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from wherry.errors import Misconfigured
+from wherry.http.app import build_app
+from wherry.http.service import Service
+from wherry.wiring import Runtime
+
+log = logging.getLogger(__name__)
+
+#: How long a draining process goes on listening, at least.
+NOTICE_S = 0.5
+#: How long open requests may take to end; those that wait for a reply are then told 202.
+DRAIN_S = 4.0
+#: What is left of the five seconds that a stop may take.
+CUT_S = 1
+#: Connections that the kernel accepts for us while we are busy.
+LISTENING = 2048
+
+
+def serve(
+    runtime: Runtime,
+    *,
+    host: str,
+    port: int,
+    wait: float,
+    backlog: int,
+    ready: Callable[[str], None],
+) -> None:
+    """Serve a namespace until SIGTERM or SIGINT. `ready` is given the URL once it listens.
+
+    Raises Misconfigured for an address of others, and for one that is taken.
+    """
+    require_loopback(host)
+    service = Service(runtime, wait, backlog)
+    listener = _listen(host, port)
+    url = _url(listener)
+    config = uvicorn.Config(
+        build_app(service), log_config=None, access_log=False, server_header=False,
+        timeout_graceful_shutdown=CUT_S, timeout_keep_alive=30, lifespan="on", ws="none",
+    )  # fmt: skip
+    DrainingServer(config, service, lambda: ready(url)).run(sockets=[listener])
+
+
+def require_loopback(host: str) -> None:
+    """Refuse an address that others can reach. Raises Misconfigured."""
+    if host == "localhost":
+        return
+    try:
+        if ipaddress.ip_address(host).is_loopback:
+            return
+    except ValueError:
+        pass
+    raise Misconfigured(
+        f"will not listen on {host}: there is no authentication yet, so whoever reaches this"
+        " address could send any command. Use 127.0.0.1, behind a proxy that knows its callers"
+    )
+
+
+class DrainingServer(uvicorn.Server):
+    """uvicorn, but it finishes what is open while it still listens, and ends with code 0."""
+
+    def __init__(self, config: uvicorn.Config, service: Service, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._service = service
+        self._ready = ready
+        self._drain: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Drain on a signal; uvicorn itself would end by the same signal again."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_signal)
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say so."""
+        await super().startup(sockets)
+        self._ready()
+
+    def _on_signal(self) -> None:
+        if self._drain is None:
+            self._drain = asyncio.create_task(self._finish())
+        else:  # asked twice: somebody is in a hurry
+            self.should_exit = self.force_exit = True
+
+    async def _finish(self) -> None:
+        self._service.draining.set()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        while loop.time() - began < DRAIN_S:
+            await asyncio.sleep(0.05)
+            if not self._service.open_requests and loop.time() - began >= NOTICE_S:
+                break
+        self._service.courier.waiters.give_up()
+        self.should_exit = True
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=LISTENING)
+    except OSError as error:
+        raise Misconfigured(f"cannot listen on {host} port {port}: {error.strerror}") from error
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

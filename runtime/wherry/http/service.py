@@ -1,0 +1,48 @@
+"""What all routes share. Made once, started in the event loop."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import ParamSpec, TypeVar
+
+from starlette.concurrency import run_in_threadpool
+
+from wherry.gateway.dead import DeadLetters
+from wherry.gateway.sending import Sender
+from wherry.gateway.views import Views
+from wherry.http.courier import Courier
+from wherry.wiring import Runtime
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass
+class Service:
+    """One process that serves a namespace.
+
+    wait       seconds that a caller waits for a reply, unless it says how long
+    backlog    messages that may wait in an inbox; beyond it commands are refused
+    heartbeat  seconds between two signs of life on a stream where nothing happens
+    """
+
+    runtime: Runtime
+    wait: float = 5.0
+    backlog: int = 100_000
+    heartbeat: float = 15.0
+    open_requests: int = 0
+    views: Views = field(init=False)
+    dead: DeadLetters = field(init=False)
+    courier: Courier = field(init=False)
+    draining: asyncio.Event = field(init=False)
+
+    def __post_init__(self) -> None:
+        sender = Sender(self.runtime)
+        self.views = Views(self.runtime)
+        self.dead = DeadLetters(self.runtime, sender)
+        self.courier = Courier(self.runtime, sender)
+        self.draining = asyncio.Event()
+
+    async def read(self, view: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call something that waits for Redis, without keeping the others from their turn."""
+        return await run_in_threadpool(view, *args, **kwargs)
