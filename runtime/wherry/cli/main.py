@@ -8,8 +8,10 @@ from importlib.metadata import PackageNotFoundError, version
 
 from cyclopts import App, CycloptsError
 
-from wherry.cli import deploy, processes, system
+from wherry.cli import dead, deploy, doctor, keys, processes, read, replay, sagas, send, system
 from wherry.cli.failure import USAGE, Failed, crash, tell
+from wherry.cli.options import NOTHING, Common
+from wherry.cli.output import Output, line
 
 _BROKEN_PIPE = 128 + signal.SIGPIPE
 
@@ -30,9 +32,20 @@ def build() -> App:
         version=installed_version,
         help_format="plaintext",
     )
-    for group in (system, processes, deploy):
+    for group in (system, send, read, sagas, dead, replay, keys, doctor, deploy, processes):
         group.add_to(app)
+    app.command(show_version, name="version", group="Commands")
     return app
+
+
+def show_version(*, common: Common = NOTHING) -> int:
+    """Print the version."""
+    out = Output(common.output)
+    if out.asked and out.format != "table":
+        out.one({"version": installed_version()})
+    else:
+        line(installed_version())
+    return 0
 
 
 def main(words: Sequence[str] | None = None) -> None:

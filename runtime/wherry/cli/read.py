@@ -1,0 +1,111 @@
+"""Reading: `wherry get`, `events`, `list` and `timers`."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from cyclopts import App, Group, Parameter
+
+from wherry.cli.options import NOTHING, Common, Flag
+from wherry.cli.session import Session, session
+
+_GROUP = Group("Work with entities", sort_key=2)
+
+_EVENT = ("version", "at", "type", "data")
+_ENTITY = ("key", "status", "version", "updated_at")
+_TIMER = ("due", "entity", "command", "partition", "id")
+
+Limit = Annotated[int, Parameter(help="How many at most.")]
+Status = Annotated[str, Parameter(help="Only those in this status.")]
+Cursor = Annotated[str, Parameter(help="Where to go on: `next` of the page before.")]
+
+
+def add_to(app: App) -> None:
+    """Register the commands."""
+    app.command(get, group=_GROUP)
+    app.command(events, group=_GROUP)
+    app.command(list_, name="list", group=_GROUP)
+    timers = App(name="timers", help="What will be sent, and when.", group=_GROUP)
+    timers.command(list_timers, name="list")
+    app.command(timers)
+
+
+def get(
+    entity: str,
+    /,
+    *,
+    at: Annotated[int | None, Parameter(help="The state as it was at this version.")] = None,
+    common: Common = NOTHING,
+) -> int:
+    """Show the state of an entity."""
+    with session(common, entity, _list_of(entity)) as s:
+        s.out.one(s.views.state(entity, at))
+    return 0
+
+
+def events(
+    entity: str,
+    /,
+    *,
+    follow: Annotated[bool, Flag, Parameter(help="Go on with new ones, one a line.")] = False,
+    after: Annotated[int, Parameter(help="Only those after this version.")] = 0,
+    limit: Annotated[int | None, Parameter(help="How many at most; without it all.")] = None,
+    common: Common = NOTHING,
+) -> int:
+    """Show what has happened to an entity, the oldest first."""
+    with session(common, entity, _list_of(entity)) as s:
+        if follow:
+            s.out.stream(_following(s, entity, after), _EVENT)
+        elif limit is not None:
+            s.out.page(s.views.events(entity, after, limit), "events", _EVENT)
+        elif s.out.format == "json":
+            s.out.one({"events": list(s.views.all_events(entity, after)), "next": None})
+        else:
+            s.out.rows(list(s.views.all_events(entity, after)), _EVENT)
+    return 0
+
+
+def list_(
+    kind: str,
+    /,
+    *,
+    status: Status = "",
+    limit: Limit = 100,
+    cursor: Cursor = "",
+    common: Common = NOTHING,
+) -> int:
+    """List the entities of a kind, the newest change first."""
+    with session(common, kind, "wherry list KIND") as s:
+        s.out.page(s.views.entities(kind, status, limit, cursor), "items", _ENTITY)
+    return 0
+
+
+def list_timers(*, limit: Limit = 100, common: Common = NOTHING) -> int:
+    """List what will be sent, the earliest first."""
+    with session(common, "timers", "wherry doctor") as s:
+        s.out.page(s.views.timers(limit), "items", _TIMER)
+    return 0
+
+
+def _following(s: Session, entity: str, after: int) -> Iterator[dict[str, Any]]:
+    """Events for ever. An entity that nothing has happened to yet is waited for."""
+    from wherry.store.client import reaching
+
+    log = s.views.log_key(entity)
+    while True:
+        with reaching():
+            found = s.runtime.redis.xread({log: f"{after}-0"}, count=100, block=1000)
+        for event in _events_of(found):
+            yield event
+            after = event["version"]
+
+
+def _events_of(found: Any) -> Iterator[dict[str, Any]]:
+    from wherry.gateway import shapes
+
+    for _, entries in found or ():
+        for entry in entries:
+            yield shapes.event(*entry)
+
+
+def _list_of(entity: str) -> str:
+    return f"wherry list {entity.partition('/')[0]}"

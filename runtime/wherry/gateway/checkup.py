@@ -1,0 +1,136 @@
+"""The check-up: what has to be there for a namespace to work, and what is missing.
+
+For `wherry doctor`, and for whoever wants to know what needs attention.
+"""
+
+import time
+from collections.abc import Iterator
+
+from rq import Worker
+from rq_scheduler import Scheduler
+
+from wherry.store import library
+from wherry.store.client import reaching
+from wherry.store.server_check import Finding, check_server
+from wherry.wiring import Runtime, deployment
+from wherry.workers.queue import WherryJob, open_queue
+
+#: Clocks that differ by more make times in logs hard to compare; nothing else depends on it.
+_SKEW_MS = 2_000
+#: A sweep that is overdue by more than one interval and this has no scheduler.
+_LATE_S = 10.0
+
+
+def check_up(runtime: Runtime, sweep_every: float) -> list[Finding]:
+    """Look at everything. Raises Unreachable."""
+    with reaching():
+        return [
+            *map(_strict, check_server(runtime.redis)),
+            _skew(runtime),
+            _library(runtime),
+            _version(runtime),
+            _workers(runtime),
+            *_pumps(runtime),
+            _scheduler(runtime, sweep_every),
+            _dead(runtime),
+        ]
+
+
+def is_wrong(finding: Finding) -> bool:
+    """Whether something has to be done about it."""
+    return finding.level == "refuse"
+
+
+def _strict(finding: Finding) -> Finding:
+    """What a doctor has to call wrong, though a program may start with it."""
+    if finding.level == "warn" and finding.subject in {"version", "appendonly"}:
+        return Finding(finding.subject, "refuse", finding.said, finding.advice)
+    return finding
+
+
+def _skew(runtime: Runtime) -> Finding:
+    before = time.time()
+    server = runtime.store.now_ms()
+    here = (before + time.time()) * 500
+    skew = round(server - here)
+    if abs(skew) <= _SKEW_MS:
+        return Finding("clock", "fine", f"the server's differs by {skew} ms")
+    advice = "Handlers see only the server's clock, so they are not wrong; run NTP on both machines"
+    return Finding("clock", "warn", f"the server's differs by {skew} ms", advice)
+
+
+def _library(runtime: Runtime) -> Finding:
+    namespace = runtime.namespace
+    found = _loaded(runtime)
+    if found is None:
+        return Finding("library", "refuse", f"{namespace} is not loaded", "Run: wherry deploy")
+    rules = library.rules_table(runtime.registry.kinds.values())
+    if found != library.build(namespace, rules):
+        said = f"{namespace} is loaded, but is not what these bundles and this version make"
+        return Finding("library", "refuse", said, "Run: wherry deploy")
+    return Finding("library", "fine", f"{namespace} is loaded, and is what these bundles make")
+
+
+def _loaded(runtime: Runtime) -> str | None:
+    """The text of the library; None when there is none."""
+    listed = runtime.redis.function_list(library=runtime.namespace, withcode=True)
+    for entry in listed:
+        pairs = (
+            entry if isinstance(entry, dict) else dict(zip(entry[::2], entry[1::2], strict=True))
+        )
+        if pairs[b"library_name"].decode() == runtime.namespace:
+            return str(pairs[b"library_code"].decode())
+    return None
+
+
+def _version(runtime: Runtime) -> Finding:
+    deployed = deployment(runtime.store)
+    if not deployed:
+        return Finding("deployment", "refuse", "nothing is deployed", "Run: wherry deploy")
+    said = f"{deployed['bundles']} {deployed['version']}, {deployed['partitions']} partitions"
+    if deployed["version"] != runtime.bundles.code:
+        advice = f"The bundles here are {runtime.bundles.code}. To deploy them: wherry deploy"
+        return Finding("deployment", "refuse", said, advice)
+    return Finding("deployment", "fine", said)
+
+
+def _workers(runtime: Runtime) -> Finding:
+    count = Worker.count(queue=open_queue(runtime.redis, runtime.namespace))
+    if count == 0:
+        advice = "Commands wait until there is one. Start it: wherry worker"
+        return Finding("workers", "refuse", "none is registered", advice)
+    return Finding("workers", "fine", f"{count} registered")
+
+
+def _pumps(runtime: Runtime) -> Iterator[Finding]:
+    alive = len(runtime.store.alive(runtime.store.now_ms()))
+    waiting = sum(runtime.store.backlog(runtime.registry.partitions))
+    yield Finding("pumps", "fine", f"{alive} alive; one is started when a command comes")
+    yield Finding("waiting", "fine", f"{waiting} messages")
+
+
+def _scheduler(runtime: Runtime, sweep_every: float) -> Finding:
+    """Whether the sweep is on the schedule, and somebody keeps to it."""
+    queue = open_queue(runtime.redis, runtime.namespace)
+    scheduler = Scheduler(queue=queue, connection=runtime.redis, job_class=WherryJob)
+    due = runtime.redis.zscore(scheduler.scheduled_jobs_key, f"sweep-{runtime.namespace}")
+    if due is None:
+        advice = "Any worker puts it there when it starts: wherry worker"
+        return Finding("sweep", "refuse", "is not on the schedule", advice)
+    late = time.time() - float(due)
+    if late > min(sweep_every, 60.0) + _LATE_S:
+        advice = "Nobody keeps to the schedule. Start it: wherry scheduler"
+        return Finding("sweep", "refuse", f"is overdue by {late:.0f} s", advice)
+    return Finding(
+        "sweep", "fine", f"scheduled every {sweep_every:g} s, next in {max(-late, 0):.0f} s"
+    )
+
+
+def _dead(runtime: Runtime) -> Finding:
+    keys = runtime.store.keys
+    count = sum(
+        runtime.redis.xlen(keys.partition(n).dead) for n in range(runtime.registry.partitions)
+    )
+    if count:
+        return Finding("dead letters", "warn", str(count), "Look at them: wherry dead list")
+    return Finding("dead letters", "fine", "none")
