@@ -16,7 +16,7 @@ _Asked = tuple[Words, "asyncio.Future[Any]"]
 
 
 class Batcher:
-    """Carries commands to Redis. One round trip is under way at a time; what comes meanwhile is the next.
+    """Carries commands to Redis: one round trip at a time; what comes meanwhile is the next.
 
     So batches grow by themselves under load, and a lone command never waits for company.
     """
@@ -35,7 +35,7 @@ class Batcher:
         return await answer
 
     async def _travel(self) -> None:
-        # The task starts in the next tick of the loop: all that this tick asks is in the first trip.
+        # It starts in the next tick of the loop: all that this tick asks is in the first trip.
         while batch := self._asked[:MOST]:
             del self._asked[:MOST]
             _settle(batch, await self._trip(batch))

@@ -48,8 +48,8 @@ class Edge:
         await self._app(scope, receive, said)
 
     def _check(self, headers: Headers) -> None:
-        """Refuse what would change something, while we drain or when another site's page sends it."""
-        if self._service.draining.is_set():
+        """Refuse what would change something while we drain, or from another site's page."""
+        if self._service.draining:
             raise refused(503, "draining", "this process stops; send it to another one", 1)
         if not _from_own_site(headers):
             raise refused(403, "cross-site", "a page of another site may not send this")

@@ -44,7 +44,7 @@ class Health:
         return Json({"status": "ready"}, headers=about)
 
     async def _require_ready(self) -> None:
-        if self._service.draining.is_set():
+        if self._service.draining:
             raise refused(503, "draining", "this process stops", 1)
         namespace = self._service.runtime.namespace
         words = self._probe().words(namespace)
@@ -53,8 +53,8 @@ class Health:
             raise Misconfigured(f"the library of {namespace} is another one: run `wherry deploy`")
 
     def _probe(self) -> FunctionCall:
-        # A call without arguments is refused before it reads or writes anything. That the library
-        # is there could be asked with FUNCTION LIST too, but needs a right that we else do not need.
+        # A call without arguments is refused before it reads or writes anything, so it tells that
+        # the library is there. FUNCTION LIST could too, but would need one right more.
         keys = self._service.runtime.store.keys
         call = calls.send(keys, Sending(0, b"", "", 0))
         return FunctionCall(call.verb, call.keys, ["", "", "", ""])

@@ -44,7 +44,7 @@ def _version() -> str:
 
 
 class Schemas:
-    """The JSON schemas of everything that is deployed; equal names in two bundles are told apart."""
+    """The JSON schemas of all that is deployed; equal names in two bundles are told apart."""
 
     def __init__(self, registry: Registry) -> None:
         self._types = [type_ for type_ in _types(registry) if type_ is not None]
@@ -189,6 +189,6 @@ def _body(schema: Json, type_: Any) -> Json:
 
 
 def _doc(type_: Any) -> str:
-    """What its author wrote about a type; dataclasses write something themselves when nobody did."""
+    """What its author wrote about a type; when nobody did, dataclasses write something."""
     text = (getattr(type_, "__doc__", None) or "").strip()
     return "" if text.startswith(f"{getattr(type_, '__name__', '')}(") else text

@@ -6,8 +6,8 @@ from wherry.authoring.messages import KEY_PATTERN
 
 Json = dict[str, Any]
 
-ABOUT = """Event-sourced entities and sagas. A command changes one entity and is answered by one reply
-or one rejection; a saga carries out steps over several entities, or undoes them.
+ABOUT = """Event-sourced entities and sagas. A command changes one entity and is answered by one
+reply or one rejection; a saga carries out steps over several entities, or undoes them.
 Every error is a problem document (RFC 9457) with a stable `code`."""
 
 
@@ -75,14 +75,14 @@ SCHEMAS: Json = {
     ),
     "Event": _object(
         "version type data at command_id causation_id correlation_id trace_id",
-        version=_COUNT, type=_TEXT, data=_ANYTHING, at=_INSTANT, command_id=_TEXT, causation_id=_TEXT,
-        correlation_id=_TEXT, trace_id=_or_null(_TEXT),
+        version=_COUNT, type=_TEXT, data=_ANYTHING, at=_INSTANT, command_id=_TEXT,
+        causation_id=_TEXT, correlation_id=_TEXT, trace_id=_or_null(_TEXT),
     ),
     "List": _object(
         "items next",
         items={"type": "array", "items": _object(
-            "kind key version status updated_at", entity=_TEXT, kind=_TEXT, key=_TEXT, version=_COUNT,
-            status=_TEXT, updated_at=_INSTANT, id=_TEXT, saga=_TEXT,
+            "kind key version status updated_at", entity=_TEXT, kind=_TEXT, key=_TEXT,
+            version=_COUNT, status=_TEXT, updated_at=_INSTANT, id=_TEXT, saga=_TEXT,
         )},
         next=_or_null(_TEXT),
     ),
@@ -133,7 +133,7 @@ PARAMETERS: Json = {
     "IfNoneMatch": _parameter("header", "If-None-Match", "The version that you have", _TEXT),
     "LastEventId": _parameter("header", "Last-Event-ID", "The last version that you saw", _TEXT),
     "Delay": _parameter("query", "delay", "`PT60S`, or seconds: handled after that", _TEXT),
-    "SagaId": _parameter("query", "id", "Id of the saga; else the idempotency key's, or a new one", _ID),
+    "SagaId": _parameter("query", "id", "Its id; else the idempotency key's, or a new one", _ID),
     "Limit": _parameter("query", "limit", "Entries of a page", _LIMIT),
     "Cursor": _parameter("query", "cursor", "`next` of the page before", _TEXT),
     "Status": _parameter("query", "status", "Only those in this status", _TEXT),

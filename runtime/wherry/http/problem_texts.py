@@ -15,45 +15,92 @@ class Text:
 _LOOK = "Look at `errors`: each names a place, as a JSON pointer, and what is wrong there."
 
 TEXTS = {
-    "malformed-json": Text("The body is not JSON, or is nested deeper than 32 levels.",
-                           "Send the fields of the command as one JSON object."),
+    "malformed-json": Text(
+        "The body is not JSON, or is nested deeper than 32 levels.",
+        "Send the fields of the command as one JSON object.",
+    ),
     "invalid": Text("A field, a query parameter or a header is not as it must be.", _LOOK),
-    "not-found": Text("There is no such kind, command, entity, saga, command id or dead letter.",
-                      "The detail names what there is. An entity exists after its first event."),
-    "method-not-allowed": Text("This path does not know the method.", "The header Allow names those it knows."),
-    "version-conflict": Text("The entity is at another version than If-Match said.",
-                             "Read it again, decide again, then send with the new version."),
-    "idempotency-key-reused": Text("The Idempotency-Key came with another request before.",
-                                   "Choose a new key for each new request."),
-    "overloaded": Text("Too many messages wait for this part of the namespace. Nothing was written.",
-                       "Wait as long as Retry-After says; start more workers if it lasts."),
-    "paused": Text("The namespace takes no commands now. Nothing was written.", "Send it again later."),
-    "redis-unreachable": Text("Redis did not answer. Whether the command arrived is not known.",
-                              "Repeat it with the `idempotency_key` of the problem: it is applied once."),
-    "misconfigured": Text("Wherry is not set up rightly.", "Read the detail; `wherry doctor` tells more."),
-    "draining": Text("This process stops. Nothing was written.", "Send it again; another process takes it."),
-    "body-too-large": Text("The body has more than 1 MiB.", "Keep large data elsewhere, and send its name."),
+    "not-found": Text(
+        "There is no such kind, command, entity, saga, command id or dead letter.",
+        "The detail names what there is. An entity exists after its first event.",
+    ),
+    "method-not-allowed": Text(
+        "This path does not know the method.", "The header Allow names those it knows."
+    ),
+    "version-conflict": Text(
+        "The entity is at another version than If-Match said.",
+        "Read it again, decide again, then send with the new version.",
+    ),
+    "idempotency-key-reused": Text(
+        "The Idempotency-Key came with another request before.",
+        "Choose a new key for each new request.",
+    ),
+    "overloaded": Text(
+        "Too many messages wait for this part of the namespace. Nothing was written.",
+        "Wait as long as Retry-After says; start more workers if it lasts.",
+    ),
+    "paused": Text(
+        "The namespace takes no commands now. Nothing was written.", "Send it again later."
+    ),
+    "redis-unreachable": Text(
+        "Redis did not answer. Whether the command arrived is not known.",
+        "Repeat it with the `idempotency_key` of the problem: it is applied once.",
+    ),
+    "misconfigured": Text(
+        "Wherry is not set up rightly.", "Read the detail; `wherry doctor` tells more."
+    ),
+    "draining": Text(
+        "This process stops. Nothing was written.", "Send it again; another process takes it."
+    ),
+    "body-too-large": Text(
+        "The body has more than 1 MiB.", "Keep large data elsewhere, and send its name."
+    ),
     "unsupported-media-type": Text("The body is not application/json.", "Set Content-Type."),
-    "request-timeout": Text("The body did not arrive in time. Nothing was written.", "Send it again."),
-    "cross-site": Text("A browser says that a page of another site sent this. Nothing was written.",
-                       "Send commands from your own site, or from a program."),
-    "too-many-streams": Text("This process serves as many streams of events as it can.", "Come back later."),
-    "handler-failed": Text("The code of the bundle raised an error. Nothing of the command is stored;"
-                           " it is kept as a dead letter.", "Correct the bundle, then retry the dead letter."),
-    "cancelled": Text("Somebody cancelled the saga; what was done is undone.", "Start another one."),
-    "killed": Text("Somebody ended the saga at once; undos were sent and not waited for.",
-                   "Look at the entities that it had changed."),
-    "step-timeout": Text("A step did not answer in time; what was done is undone.", "Start another one."),
-    "deadline-passed": Text("The saga took longer than it may; what was done is undone.",
-                            "Start another one, or give it more time in the bundle."),
-    "undo-failed": Text("An undo was refused, so the saga could not undo all.",
-                        "Look at its steps, and correct the entity by hand."),
-    "saga-failed": Text("The code of the saga raised an error; what was done is undone.",
-                        "Correct the bundle, then start another one."),
-    "saga-exists": Text("A saga of this id was started before.", "Look at it, or choose another id."),
+    "request-timeout": Text(
+        "The body did not arrive in time. Nothing was written.", "Send it again."
+    ),
+    "cross-site": Text(
+        "A browser says that a page of another site sent this. Nothing was written.",
+        "Send commands from your own site, or from a program.",
+    ),
+    "too-many-streams": Text(
+        "This process serves as many streams of events as it can.", "Come back later."
+    ),
+    "handler-failed": Text(
+        "The code of the bundle raised an error. Nothing of the command is stored;"
+        " it is kept as a dead letter.",
+        "Correct the bundle, then retry the dead letter.",
+    ),
+    "cancelled": Text(
+        "Somebody cancelled the saga; what was done is undone.", "Start another one."
+    ),
+    "killed": Text(
+        "Somebody ended the saga at once; undos were sent and not waited for.",
+        "Look at the entities that it had changed.",
+    ),
+    "step-timeout": Text(
+        "A step did not answer in time; what was done is undone.", "Start another one."
+    ),
+    "deadline-passed": Text(
+        "The saga took longer than it may; what was done is undone.",
+        "Start another one, or give it more time in the bundle.",
+    ),
+    "undo-failed": Text(
+        "An undo was refused, so the saga could not undo all.",
+        "Look at its steps, and correct the entity by hand.",
+    ),
+    "saga-failed": Text(
+        "The code of the saga raised an error; what was done is undone.",
+        "Correct the bundle, then start another one.",
+    ),
+    "saga-exists": Text(
+        "A saga of this id was started before.", "Look at it, or choose another id."
+    ),
     "saga-ended": Text("The saga has ended; it cannot be cancelled.", "Look at its result."),
-    "internal": Text("A fault of the server, which has logged it.", "Report it, with the X-Correlation-ID."),
-}  # fmt: skip
+    "internal": Text(
+        "A fault of the server, which has logged it.", "Report it, with the X-Correlation-ID."
+    ),
+}
 
 _CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 

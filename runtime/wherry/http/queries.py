@@ -1,4 +1,4 @@
-"""Reading the query of a URL. What is not known is refused: a misspelt filter must not mean "all"."""
+"""Reading the query of a URL. What is unknown is refused: a misspelt filter must not mean "all"."""
 
 import re
 from collections.abc import Collection

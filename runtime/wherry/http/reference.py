@@ -80,7 +80,7 @@ def _operation(method: str, path: str, operation: Any) -> str:
 
 def _page(title: str, content: str) -> Response:
     return HTMLResponse(
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)} - Wherry</title>'
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>'
         f"<h1>{escape(title)}</h1>{content}</html>",
         headers=_POLICY,

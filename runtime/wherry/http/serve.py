@@ -44,8 +44,12 @@ def serve(
 
     Raises Misconfigured for an address of others, and for one that is taken.
     """
+    run(Service(runtime, wait, backlog), host, port, ready)
+
+
+def run(service: Service, host: str, port: int, ready: Callable[[str], None]) -> None:
+    """Serve with a service that was put together elsewhere; all else is as `serve` does it."""
     require_loopback(host)
-    service = Service(runtime, wait, backlog)
     listener = _listen(host, port)
     url = _url(listener)
     config = uvicorn.Config(
@@ -99,7 +103,7 @@ class DrainingServer(uvicorn.Server):
             self.should_exit = self.force_exit = True
 
     async def _finish(self) -> None:
-        self._service.draining.set()
+        self._service.drain()
         loop = asyncio.get_running_loop()
         began = loop.time()
         while loop.time() - began < DRAIN_S:

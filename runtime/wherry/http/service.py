@@ -31,18 +31,24 @@ class Service:
     backlog: int = 100_000
     heartbeat: float = 15.0
     open_requests: int = 0
+    followers: set[asyncio.Task[None]] = field(default_factory=set)
     views: Views = field(init=False)
     dead: DeadLetters = field(init=False)
     courier: Courier = field(init=False)
-    draining: asyncio.Event = field(init=False)
+    draining: bool = False
 
     def __post_init__(self) -> None:
         sender = Sender(self.runtime)
         self.views = Views(self.runtime)
         self.dead = DeadLetters(self.runtime, sender)
         self.courier = Courier(self.runtime, sender)
-        self.draining = asyncio.Event()
 
     async def read(self, view: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call something that waits for Redis, without keeping the others from their turn."""
         return await run_in_threadpool(view, *args, **kwargs)
+
+    def drain(self) -> None:
+        """Take no more commands, and end the streams, which would not end by themselves."""
+        self.draining = True
+        for follower in self.followers:
+            follower.cancel()

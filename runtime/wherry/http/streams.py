@@ -4,11 +4,13 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator
 
+import anyio
+from anyio.abc import ObjectSendStream
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from wherry.codec import to_json
-from wherry.errors import Fault, Invalid, NotFound, Unreachable
+from wherry.errors import Fault, Invalid, Unreachable
 from wherry.gateway import shapes
 from wherry.gateway.shapes import Json
 from wherry.gateway.views import MOST
@@ -30,7 +32,6 @@ class Streams:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._followers = 0
 
     async def lines(self, address: str, after: int, limit: int | None) -> Response:
         """All events after a version, a line each. Raises NotFound."""
@@ -41,7 +42,7 @@ class Streams:
     async def follow(self, request: Request, address: str, after: int) -> Response:
         """The events after a version, then those to come. Raises NotFound, Refused."""
         after = max(after, _last_seen(request))
-        if self._followers >= FOLLOWERS:
+        if len(self._service.followers) >= FOLLOWERS:
             raise refused(503, "too-many-streams", f"{FOLLOWERS} streams are open here", 5)
         await self._page(address, after, 1)
         about = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -62,32 +63,30 @@ class Streams:
 
     async def _follow(self, address: str, after: int) -> AsyncIterator[bytes]:
         log = self._service.views.log_key(address)
-        wait_ms = round(self._service.heartbeat * 1000)
-        self._followers += 1
+        into, grown = anyio.create_memory_object_stream[Entries](1)
+        # A task of its own, so that its connection is closed in peace however we end.
+        follower = asyncio.create_task(self._read(log, after, into))
+        self._service.followers.add(follower)
+        follower.add_done_callback(self._service.followers.discard)
         try:
             yield b"retry: %d\n\n" % AGAIN_MS
-            async with self._service.courier.link.follow(log, after, wait_ms) as growth:
-                async for entries in self._until_drained(growth):
+            with grown:
+                async for entries in grown:
                     yield b"".join(itertools.starmap(_sent_event, entries)) or b": still here\n\n"
-        except (Unreachable, NotFound):
-            return  # the client connects again, and says what it has seen
         finally:
-            self._followers -= 1
+            follower.cancel()
 
-    async def _until_drained(self, growth: AsyncIterator[Entries]) -> AsyncIterator[Entries]:
-        drained = asyncio.ensure_future(self._service.draining.wait())
+    async def _read(self, log: str, after: int, into: ObjectSendStream[Entries]) -> None:
+        """Read the log as it grows. When Redis is lost, so is the stream: the client comes back."""
+        wait_ms = round(self._service.heartbeat * 1000)
         try:
-            while True:
-                step = asyncio.ensure_future(anext(growth))
-                try:
-                    await asyncio.wait((step, drained), return_when=asyncio.FIRST_COMPLETED)
-                    if not step.done():
-                        return
-                    yield step.result()
-                finally:
-                    step.cancel()
+            async with self._service.courier.link.follow(log, after, wait_ms) as growth:
+                async for entries in growth:
+                    await into.send(entries)
+        except Unreachable:
+            return
         finally:
-            drained.cancel()
+            await into.aclose()
 
 
 def _sent_event(id_: bytes, fields: dict[bytes, bytes]) -> bytes:

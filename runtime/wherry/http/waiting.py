@@ -22,7 +22,7 @@ class Waiters:
 
     @contextmanager
     def expect(self, command_id: str) -> Iterator[Arrival]:
-        """Wait for a command: the future gets its result, or None when waiting makes no more sense."""
+        """Wait for a command: the future gets its result, or None when waiting is over."""
         arrival: Arrival = asyncio.get_running_loop().create_future()
         waiting = self._arrivals.setdefault(command_id, [])
         waiting.append(arrival)

@@ -1,11 +1,11 @@
-"""The asyncio side of the store: calls in one round trip, replies as they arrive, logs as they grow.
+"""The asyncio side of the store: calls in one round trip, replies and events as they come.
 
 Only for a process that serves many at once; everything else uses `store.client`.
 """
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -77,10 +77,14 @@ class Link:
     def _ours(self, error: Exception) -> Exception:
         """The error of ours that one of the driver's is; itself when it is none."""
         try:
-            with reaching(), deployed(self._namespace):
-                raise error
+            _raise(error, self._namespace)
         except Exception as translated:  # noqa: BLE001 - it is handed on as a value
             return translated
+
+
+def _raise(error: Exception, namespace: str) -> NoReturn:
+    with reaching(), deployed(namespace):
+        raise error
 
 
 def _connect(url: str, **options: Any) -> Redis:
@@ -107,7 +111,7 @@ async def _growth(client: Redis, log: str, after: int, wait_ms: int) -> AsyncIte
     while True:
         with reaching():
             words = ("XREAD", "COUNT", 500, "BLOCK", wait_ms, "STREAMS", log, f"{after}-0")
-            found = await client.execute_command(*words)
+            found = await client.execute_command(*words)  # type: ignore[no-untyped-call]
         entries = _entries(found)
         yield entries
         if entries:
