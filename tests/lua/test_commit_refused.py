@@ -448,3 +448,18 @@ def test_a_damaged_send_is_stored_or_leaves_no_trace(lua: Redis, mutations: list
     assert answer[0] in {b"SENT", b"INVALID", b"OVERLOADED"}
     if answer[0] != b"SENT":
         assert before == dump(lua)
+
+
+def test_when_a_later_log_refuses_the_earlier_ones_are_as_they_were(real_lua: Redis) -> None:
+    built(real_lua)
+    gate = Forged(key="gate", statuses=("new",), new="new")
+    assert b"OK" == Commit(entities=[gate]).call(real_lua)[0]
+    real_lua.execute_command("XSETID", key("ship:gate:log"), "9-0")
+    later = Forged(key="gate", expected=1, old="new", new="new")
+    earlier = Forged(expected=1, old="new", new="new")
+    fresh = Forged(key="late", statuses=("new",), new="new")
+
+    answer = refused(real_lua, Commit(entities=[earlier, fresh, later]))
+
+    assert [b"VERSION", b"ship/gate", b"log"] == answer
+    assert b"OK" == ship(expected=1).call(real_lua)[0]
