@@ -2,11 +2,11 @@
 
 from typing import Annotated, Any
 
-from cyclopts import App, Group, Parameter
+from cyclopts import App, Parameter
 
 from wherry.cli.consent import ASK, Consent, confirmed
 from wherry.cli.failure import usage
-from wherry.cli.options import NOTHING, Common, Flag
+from wherry.cli.options import NOTHING, OPERATE, Common, Flag
 from wherry.cli.read import Limit
 from wherry.cli.session import Session, session
 
@@ -23,7 +23,7 @@ All = Annotated[bool, Flag, Parameter(name="--all", help="Every one of them.")]
 def add_to(app: App) -> None:
     """Register the commands."""
     group = App(name="dead", help="Messages that could not be handled: look, retry, drop.")
-    group.group = (Group("Operate", sort_key=3),)
+    group.group = (OPERATE,)
     group.command(list_, name="list")
     for command in (show, retry, drop):
         group.command(command)

@@ -2,19 +2,17 @@
 
 from typing import Annotated, Any
 
-from cyclopts import App, Group, Parameter
+from cyclopts import App, Parameter
 
 from wherry.cli.failure import about
-from wherry.cli.options import NOTHING, Common, Flag
+from wherry.cli.options import NOTHING, OPERATE, Common, Flag
 from wherry.cli.output import Output
 from wherry.cli.session import bundles_folder, find_server, load, session
-
-_GROUP = Group("Operate", sort_key=3)
 
 
 def add_to(app: App) -> None:
     """Register the command."""
-    app.command(deploy, group=_GROUP)
+    app.command(deploy, group=OPERATE)
 
 
 def deploy(

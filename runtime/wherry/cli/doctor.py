@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
-from cyclopts import App, Group
+from cyclopts import App
 
 from wherry.cli.failure import INTERNAL, Failed, about
-from wherry.cli.options import NOTHING, Common
+from wherry.cli.options import NOTHING, OPERATE, Common
 from wherry.cli.output import Output
 from wherry.cli.session import find_server, load, open_runtime, require_server
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from wherry.settings import Settings
     from wherry.store.server_check import Finding
 
-_GROUP = Group("Operate", sort_key=3)
 _SETTING = ("setting", "value", "source")
 _CHECK = ("check", "level", "said", "remedy")
 _LEVELS = {"refuse": "wrong", "warn": "weak", "unknown": "unknown", "fine": "fine"}
@@ -23,7 +22,7 @@ Row = dict[str, Any]
 
 def add_to(app: App) -> None:
     """Register the command."""
-    app.command(doctor, group=_GROUP)
+    app.command(doctor, group=OPERATE)
 
 
 def doctor(*, common: Common = NOTHING) -> int:

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from cyclopts import App, Group
+from cyclopts import App
 
 from wherry.cli.failure import warn
-from wherry.cli.options import NOTHING, Common
+from wherry.cli.options import NOTHING, OPERATE, Common
 from wherry.cli.output import line
 from wherry.cli.session import Session, session
 
@@ -20,7 +20,7 @@ Line = tuple[str, list[str]]
 
 def add_to(app: App) -> None:
     """Register the command."""
-    app.command(keys, group=Group("Operate", sort_key=3))
+    app.command(keys, group=OPERATE)
 
 
 def keys(entity: str, /, *, common: Common = NOTHING) -> int:

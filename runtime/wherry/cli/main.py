@@ -10,7 +10,7 @@ from cyclopts import App, CycloptsError
 
 from wherry.cli import dead, deploy, doctor, keys, processes, read, replay, sagas, send, system
 from wherry.cli.failure import USAGE, Failed, crash, tell
-from wherry.cli.options import NOTHING, Common
+from wherry.cli.options import NOTHING, OPERATE, Common
 from wherry.cli.output import Output, line
 
 _BROKEN_PIPE = 128 + signal.SIGPIPE
@@ -34,7 +34,7 @@ def build() -> App:
     )
     for group in (system, send, read, sagas, dead, replay, keys, doctor, deploy, processes):
         group.add_to(app)
-    app.command(show_version, name="version", group="Commands")
+    app.command(show_version, name="version", group=OPERATE)
     return app
 
 

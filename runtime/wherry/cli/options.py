@@ -7,6 +7,12 @@ from cyclopts import Group, Parameter
 
 Format = Literal["table", "json", "jsonl"]
 
+#: How the help groups the commands.
+RUN = Group("Run", sort_key=1)
+ENTITIES = Group("Work with entities", sort_key=2)
+OPERATE = Group("Operate", sort_key=3)
+PROCESSES = Group("Processes", sort_key=4)
+
 _EVERYWHERE = Group("Everywhere", sort_key=100)
 
 

@@ -4,19 +4,17 @@ import logging
 import sys
 from typing import Annotated
 
-from cyclopts import App, Group, Parameter
+from cyclopts import App, Parameter
 
 from wherry.cli.failure import about
-from wherry.cli.options import NOTHING, Common
+from wherry.cli.options import NOTHING, PROCESSES, Common
 from wherry.cli.session import find_server, load, open_runtime, require_server
-
-_GROUP = Group("Processes", sort_key=4)
 
 
 def add_to(app: App) -> None:
     """Register the commands."""
     for command in (worker, scheduler, serve):
-        app.command(command, group=_GROUP)
+        app.command(command, group=PROCESSES)
 
 
 def worker(

@@ -3,12 +3,10 @@
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from cyclopts import App, Group, Parameter
+from cyclopts import App, Parameter
 
-from wherry.cli.options import NOTHING, Common, Flag
+from wherry.cli.options import ENTITIES, NOTHING, Common, Flag
 from wherry.cli.session import Session, session
-
-_GROUP = Group("Work with entities", sort_key=2)
 
 _EVENT = ("version", "at", "type", "data")
 _ENTITY = ("key", "status", "version", "updated_at")
@@ -21,10 +19,10 @@ Cursor = Annotated[str, Parameter(help="Where to go on: `next` of the page befor
 
 def add_to(app: App) -> None:
     """Register the commands."""
-    app.command(get, group=_GROUP)
-    app.command(events, group=_GROUP)
-    app.command(list_, name="list", group=_GROUP)
-    timers = App(name="timers", help="What will be sent, and when.", group=_GROUP)
+    app.command(get, group=ENTITIES)
+    app.command(events, group=ENTITIES)
+    app.command(list_, name="list", group=ENTITIES)
+    timers = App(name="timers", help="What will be sent, and when.", group=ENTITIES)
     timers.command(list_timers, name="list")
     app.command(timers)
 

@@ -1,9 +1,9 @@
 """`wherry replay`: is what is stored of an entity what its log says?"""
 
-from cyclopts import App, Group
+from cyclopts import App
 
 from wherry.cli.failure import INTERNAL, Failed
-from wherry.cli.options import NOTHING, Common
+from wherry.cli.options import NOTHING, OPERATE, Common
 from wherry.cli.session import session
 
 _DIFFERENCE = ("path", "stored", "rebuilt")
@@ -11,7 +11,7 @@ _DIFFERENCE = ("path", "stored", "rebuilt")
 
 def add_to(app: App) -> None:
     """Register the command."""
-    app.command(replay, group=Group("Operate", sort_key=3))
+    app.command(replay, group=OPERATE)
 
 
 def replay(entity: str, /, *, common: Common = NOTHING) -> int:

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import App, Group, Parameter
+from cyclopts import App, Parameter
 
 from wherry.cli import fields
 from wherry.cli.consent import ASK, Consent, confirmed
-from wherry.cli.options import NOTHING, Common
+from wherry.cli.options import ENTITIES, NOTHING, Common
 from wherry.cli.read import Cursor, Limit, Status
 from wherry.cli.send import (
     WAIT,
@@ -46,7 +46,7 @@ Reason = Annotated[str, Parameter(help="Why; it is stored.")]
 def add_to(app: App) -> None:
     """Register the commands."""
     group = App(name="saga", help="Start sagas, watch them, turn them back.")
-    group.group = (Group("Work with entities", sort_key=2),)
+    group.group = (ENTITIES,)
     group.command(start)
     group.command(list_, name="list")
     for command in (show, trace, cancel, kill):

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import App, Group, Parameter
+from cyclopts import App, Parameter
 
 from wherry.cli import fields
 from wherry.cli.failure import WAITING, Failed, usage
-from wherry.cli.options import NOTHING, Common, Flag
+from wherry.cli.options import ENTITIES, NOTHING, Common, Flag
 from wherry.cli.session import Session, session
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from wherry.gateway.requests import Request
     from wherry.store.client import Sent
 
-_GROUP = Group("Work with entities", sort_key=2)
 
 Pairs = Annotated[str, Parameter(name="FIELD=VALUE", help="Fields, typed by the schema.")]
 JsonBody = Annotated[
@@ -56,8 +55,8 @@ WAIT = WaitFlags()
 
 def add_to(app: App) -> None:
     """Register the commands."""
-    app.command(send, group=_GROUP)
-    app.command(command, group=_GROUP)
+    app.command(send, group=ENTITIES)
+    app.command(command, group=ENTITIES)
 
 
 def send(

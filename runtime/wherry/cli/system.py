@@ -8,16 +8,14 @@ from dataclasses import asdict, dataclass
 from types import FrameType
 from typing import Annotated
 
-from cyclopts import App, Group, Parameter
+from cyclopts import App, Parameter
 
 from wherry.cli.failure import Failed, about, warn
-from wherry.cli.options import NOTHING, Common, Flag
+from wherry.cli.options import NOTHING, RUN, Common, Flag
 from wherry.cli.output import Output, line
 from wherry.cli.session import bundles_folder, load
 from wherry.supervisor.process import StartFailed
 from wherry.supervisor.system import Plan, System
-
-_GROUP = Group("Run", sort_key=1)
 
 
 @Parameter(name="*")
@@ -41,8 +39,8 @@ Ephemeral = Annotated[
 
 def add_to(app: App) -> None:
     """Register the commands."""
-    app.command(dev, group=_GROUP)
-    app.command(up, group=_GROUP)
+    app.command(dev, group=RUN)
+    app.command(up, group=RUN)
 
 
 def dev(

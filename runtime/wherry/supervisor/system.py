@@ -27,10 +27,9 @@ _QUICK_S = 0.02
 _SLOW_S = 0.2
 
 # Together less than the ten seconds in which everything has to be stopped.
-_HTTP_GRACE_S = 3.0
-_WORKER_GRACE_S = 3.0
-_SCHEDULER_GRACE_S = 1.0
-_SERVER_GRACE_S = 2.0
+_HTTP_GRACE_S = 5.2
+_WORKER_GRACE_S = 2.5
+_SERVER_GRACE_S = 1.5
 
 Say = Callable[[str], None]
 
@@ -188,7 +187,7 @@ class System:
 
     def _replace(self) -> bool:
         replaced = [child for child in (*self._workers, self._http) if child is not None]
-        stop_all(replaced, _WORKER_GRACE_S)
+        stop_all(replaced, _HTTP_GRACE_S)
         for child in replaced:
             child.start()
         try:
@@ -204,8 +203,7 @@ class System:
         http = [self._http] if self._http else []
         scheduler = [self._scheduler] if self._scheduler else []
         stop_all(http, _HTTP_GRACE_S)
-        stop_all(self._workers, _WORKER_GRACE_S)
-        stop_all(scheduler, _SCHEDULER_GRACE_S)
+        stop_all([*self._workers, *scheduler], _WORKER_GRACE_S)
         if self._server is not None:
             _stop_server(self._server)
         if self._claim is not None:
