@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, Generic, TypeVar, cast, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Any, Generic, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -18,6 +19,9 @@ T = TypeVar("T")
 
 _INSTANT = re.compile(rb'"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{3})\d*)?Z"')
 _PATH = re.compile(r" - at `\$?(?P<path>.*)`$")
+
+_ARRAYS = {list, tuple, set, frozenset}
+_UNIONS = {Union, UnionType}
 
 to_json: Callable[[Any], bytes] = msgspec.json.Encoder().encode
 from_json = msgspec.json.Decoder().decode
@@ -30,7 +34,7 @@ class Codec(Generic[T]):
         self.of = of
         parts = set(_parts(of))
         self.encode: Callable[[T], bytes] = _encode_instants if datetime in parts else to_json
-        self._spans = _span_fields(of) if timedelta in parts else frozenset()
+        self._spans = timedelta in parts
         self._opaque = msgspec.Raw in parts
         self._decoder = msgspec.json.Decoder(of)
         self._known = _known_fields(of)
@@ -46,7 +50,7 @@ class Codec(Generic[T]):
         """Read a value that somebody sent. Raises Invalid, naming each fault."""
         try:
             value = from_json(data)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise Invalid(subject, [Fault("", f"malformed JSON: {error}")]) from None
         except RecursionError:
             raise Invalid(subject, [Fault("", "nested too deeply")]) from None
@@ -57,7 +61,7 @@ class Codec(Generic[T]):
         if faults := list(_unknown(self._known, value, "")):
             raise Invalid(subject, faults)
         if self._spans:
-            value = _spell_spans(self._spans, value)
+            value = _spell_spans(self.of, value)
         try:
             # JSON that is kept as it is can only be cut out of JSON.
             return self.decode(to_json(value)) if self._opaque else msgspec.convert(value, self.of)
@@ -94,6 +98,7 @@ def _parts(of: Any) -> Iterator[Any]:
             todo.extend(field.type for field in msgspec.structs.fields(part))
 
 
+@cache
 def _hints(of: type) -> dict[str, Any]:
     hints = get_type_hints(of)
     return {field.name: hints[field.name] for field in fields(of)}
@@ -109,7 +114,7 @@ def _known_fields(of: Any) -> _Known:
         return {name: _known_fields(hint) for name, hint in _hints(cast("type", of)).items()}
     inner = [_known_fields(part) for part in get_args(of) if part is not type(None)]
     origin = get_origin(of)
-    if origin in {list, tuple, set, frozenset}:
+    if origin in _ARRAYS:
         return [inner[0]] if inner and inner[0] is not None else None
     known = [part for part in inner if part is not None]
     return known[0] if len(known) == 1 and origin is not dict else None
@@ -119,7 +124,8 @@ def _unknown(known: _Known, value: Any, at: str) -> Iterator[Fault]:
     if isinstance(known, dict) and isinstance(value, dict):
         for name, part in value.items():
             if name not in known:
-                yield Fault(f"{at}/{name}", f"unknown field; known are {', '.join(known) or 'none'}")
+                pointer = name.replace("~", "~0").replace("/", "~1")
+                yield Fault(f"{at}/{pointer}", f"unknown field; known are {', '.join(known) or 'none'}")
             elif known[name] is not None:
                 yield from _unknown(known[name], part, f"{at}/{name}")
     elif isinstance(known, list) and isinstance(value, list):
@@ -127,22 +133,22 @@ def _unknown(known: _Known, value: Any, at: str) -> Iterator[Fault]:
             yield from _unknown(known[0], part, f"{at}/{index}")
 
 
-def _span_fields(of: Any) -> frozenset[str]:
-    """The fields of an object that are durations."""
-    hints = _hints(cast("type", of)) if is_dataclass(of) else {}
-    return frozenset(name for name, hint in hints.items() if timedelta in set(_parts(hint)))
-
-
-def _spell_spans(spans: frozenset[str], value: Any) -> Any:
-    """Write a duration that came as a number of seconds in the one form that msgspec reads."""
-    if not isinstance(value, dict):
-        return value
-    return {name: _span(part) if name in spans else part for name, part in value.items()}
-
-
-def _span(value: Any) -> Any:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return f"PT{value:f}S" if is_number else value
+def _spell_spans(of: Any, value: Any) -> Any:
+    """Write durations that came as a number of seconds in the one form that msgspec reads."""
+    parts = [part for part in get_args(of) if part is not type(None)]
+    match value:
+        case dict() if is_dataclass(of):
+            hints = _hints(cast("type", of))
+            return {n: _spell_spans(hints[n], p) if n in hints else p for n, p in value.items()}
+        case dict() if get_origin(of) is dict:
+            return {name: _spell_spans(parts[1], part) for name, part in value.items()}
+        case list() if get_origin(of) in _ARRAYS and parts:
+            return [_spell_spans(parts[0], part) for part in value]
+        case bool():
+            return value
+        case int() | float() if of is timedelta:
+            return f"{'-' if value < 0 else ''}PT{abs(value):f}S"
+    return _spell_spans(parts[0], value) if len(parts) == 1 and get_origin(of) in _UNIONS else value
 
 
 def _fault(text: str) -> Fault:
