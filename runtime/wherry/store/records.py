@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, cast
 
+import msgspec
 from redis import Redis
 
 from wherry.authoring.messages import Event
@@ -42,8 +43,7 @@ def to_record(redis: Redis, read: EntityRead, found: Hash) -> Record:
     record.snapshot = int(found.get(b"snapshot", b"0"))
     record.books = {pool.name: _book(pool.name, found) for pool in read.spec.pools}
     if record.snapshot:
-        record.size = len(found[b"state"])
-        record.state = read.spec.state.decode(found[b"state"])
+        _take_snapshot(record, found[b"state"])
     if record.snapshot < record.version:
         record.state = _catch_up(redis, read, record)
     return record
@@ -53,6 +53,15 @@ def fold_event(spec: KindSpec, state: Any, fields: Hash) -> Any:
     """Return the state after a stored event."""
     event = spec.events[fields[b"type"].decode()]
     return event.fold(state, cast("Event", event.codec.decode(fields[b"data"])))
+
+
+def _take_snapshot(record: Record, state: bytes) -> None:
+    """Take the stored state. One that does not fit the code (any more) is as good as none."""
+    record.size = len(state)
+    try:
+        record.state = record.spec.state.decode(state)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        record.snapshot = 0
 
 
 def _catch_up(redis: Redis, read: EntityRead, record: Record) -> Any:
