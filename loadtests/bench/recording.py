@@ -3,33 +3,45 @@
 import pickle
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from wherry.store.calls import FunctionCall
-from wherry.store.client import Store
 
 Words = list[Any]
 
 
-def record_calls(store: Store, file: Path) -> None:
-    """From now on, append each call of this store to a file of our own."""
+def record_calls(file: Path) -> None:
+    """From now on, append each call that this process makes to a file of its own.
+
+    The time is taken before a call is sent: what follows from a call was sent after it.
+    """
     out = file.open("ab")
-    plain = store.call_many
+    plain = FunctionCall.words
 
-    def recorded(many: Sequence[FunctionCall]) -> list[list[Any]]:
-        replies = plain(many)
-        at = time.monotonic_ns()
-        for call in many:
-            pickle.dump((at, call.words(store.namespace)), out)
+    def recorded(call: FunctionCall, namespace: str) -> Words:
+        words = plain(call, namespace)
+        pickle.dump((time.monotonic_ns(), words), out)
         out.flush()
-        return replies
+        return words
 
-    store.call_many = recorded  # type: ignore[method-assign]
+    FunctionCall.words = recorded  # type: ignore[method-assign]
+
+
+@contextmanager
+def recording(file: Path) -> Iterator[None]:
+    """Record the calls of this process for a while."""
+    plain = FunctionCall.words
+    record_calls(file)
+    try:
+        yield
+    finally:
+        FunctionCall.words = plain  # type: ignore[method-assign]
 
 
 def recorded_calls(files: Sequence[Path]) -> list[Words]:
-    """All calls of all processes in the order in which they were answered."""
+    """All calls of all processes in the order in which they were sent."""
     calls = [entry for file in files for entry in _read(file)]
     return [words for _, words in sorted(calls, key=lambda entry: entry[0])]
 

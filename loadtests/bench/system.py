@@ -6,13 +6,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
-from loadtests.bench.recording import record_calls
+from loadtests.bench.recording import recording
 from wherry.store.server import Server
 from wherry.wiring import Runtime, deploy, load_bundles, open_runtime
 from wherry.workers.queue import enqueue_pump, open_queue
@@ -72,12 +72,11 @@ def running(
             _start_worker(server.url, functions, folder, files[n + 1] if record else None)
             for n in range(workers)
         ]
-        if record:
-            record_calls(runtime.store, files[0])
         system = System(server, runtime, started, files)
         try:
-            _wait_for_workers(system, workers)
-            yield system
+            with recording(files[0]) if record else nullcontext():
+                _wait_for_workers(system, workers)
+                yield system
         finally:
             _stop(started)
 

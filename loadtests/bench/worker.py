@@ -13,7 +13,7 @@ def main(url: str, functions: str, record: str) -> None:
     """Work until SIGTERM."""
     runtime = open_runtime(url, "bench", load_bundles(Path(functions)), partitions=8)
     if record:
-        record_calls(runtime.store, Path(record))
+        record_calls(Path(record))
     work(runtime, PumpOptions(linger=60, term=600), sweep_every=60)
 
 
