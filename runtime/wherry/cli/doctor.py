@@ -51,7 +51,7 @@ def _look(settings: "Settings") -> tuple[list[Row], Failed | None]:
         with about("wherry doctor", "wherry dev"):
             require_server(settings, "wherry doctor")
             runtime = open_runtime(settings)
-            return [_row(finding) for finding in check_up(runtime, settings.sweep_every)], None
+            return [_row(finding) for finding in check_up(runtime)], None
     except Failed as failure:
         row = {
             "check": "server",

@@ -41,7 +41,8 @@ def failed(error: WherryError, subject: str, next_step: str) -> Failed:
     from wherry.gateway.problems import of_error
 
     shown = of_error(error)
-    cause = shown.detail if shown.code in shown.detail else f"{shown.code}: {shown.detail}"
+    detail = shown.detail.removeprefix(f"{subject}: ")
+    cause = detail if shown.code in detail else f"{shown.code}: {detail}"
     return Failed(shown.exit_code, subject, cause, _next(error, next_step))
 
 
@@ -53,7 +54,7 @@ def _next(error: WherryError, given: str) -> str:
             return "wherry deploy" if "is deployed" in str(error) else "wherry doctor"
         case Overloaded() | Paused():
             return "the same again later"
-        case NotFound() if "deployed are" in str(error):
+        case NotFound() if "; deployed are" in str(error) or "; it has" in str(error):
             return "the same with one of those names"
         case _:
             return given

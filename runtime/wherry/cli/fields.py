@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -63,7 +63,10 @@ def _from_pairs(of: type[Any], pairs: Iterable[str], subject: str) -> Iterator[t
         if name in seen:
             raise Invalid(subject, [Fault(f"/{name}", "is given twice")])
         seen.add(name)
-        yield name, typed(hints.get(name, Any), text)
+        try:
+            yield name, typed(hints.get(name, Any), text)
+        except ValueError as error:
+            raise Invalid(subject, [Fault(f"/{name}", f"{text!r} is not {error}")]) from None
 
 
 def _hints(of: type[Any]) -> dict[str, Any]:
@@ -73,26 +76,32 @@ def _hints(of: type[Any]) -> dict[str, Any]:
     return {field.name: hints[field.name] for field in fields(of)}
 
 
+def form(of: type[Any]) -> str:
+    """How the fields of a command are written; those in brackets have a default."""
+    if not is_dataclass(of):
+        return "--json '...'"
+    return " ".join(
+        f"{f.name}=..."
+        if f.default is MISSING and f.default_factory is MISSING
+        else f"[{f.name}=...]"
+        for f in fields(of)
+    )
+
+
 def typed(hint: Any, text: str) -> Any:
     """Return the JSON value that a text stands for in a field of this type.
 
-    A text that cannot be one stays a text: the gateway will say what was expected.
+    A text that cannot be one stays a text: the gateway will say what was expected. Raises
+    ValueError for a duration that cannot be read: people may write it in more ways than JSON.
     """
     parts = set(_parts(hint))
     if timedelta in parts:
-        return _span(text)
+        return durations.to_seconds(text)
     if any(part in _TEXTS or _is_enum(part) for part in parts):
         return text
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError):
-        return text
-
-
-def _span(text: str) -> Any:
-    try:
-        return durations.to_seconds(text)
-    except ValueError:
         return text
 
 

@@ -9,6 +9,11 @@ from wherry.cli.plain import printable
 
 Row = dict[str, Any]
 
+# A column whose cells are no longer is never broken into lines.
+_SHORT = 40
+# Nobody looks at a pipe: nothing in it has to be broken into lines.
+_ENDLESS = 10_000
+
 
 class Output:
     """Prints data in one format: the one that was asked for, or what suits who reads."""
@@ -108,10 +113,12 @@ def _print_table(rows: Sequence[Row], columns: Sequence[str]) -> None:
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(_text(_cell(row.get(column))) for column in columns))
+    cells = [[_cell(row.get(column)) for column in columns] for row in rows]
+    for index, column in enumerate(columns):
+        longest = max((len(row[index]) for row in cells), default=0)
+        table.add_column(column, overflow="fold", no_wrap=longest <= _SHORT)
+    for row in cells:
+        table.add_row(*map(_text, row))
     _console().print(table)
 
 
@@ -137,4 +144,4 @@ def _text(value: str) -> Any:
 def _console() -> Any:
     from rich.console import Console
 
-    return Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
+    return Console(width=None if sys.stdout.isatty() else _ENDLESS, highlight=False)

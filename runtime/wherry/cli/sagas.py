@@ -7,6 +7,7 @@ from cyclopts import App, Parameter
 
 from wherry.cli import fields
 from wherry.cli.consent import ASK, Consent, confirmed
+from wherry.cli.failure import REJECTED, Failed, about
 from wherry.cli.options import ENTITIES, NOTHING, Common
 from wherry.cli.read import Cursor, Limit, Status
 from wherry.cli.send import (
@@ -20,6 +21,7 @@ from wherry.cli.send import (
     still_running,
 )
 from wherry.cli.session import Session, session
+from wherry.errors import KeyReused
 
 if TYPE_CHECKING:
     from wherry.gateway.requests import Request
@@ -70,10 +72,11 @@ def start(
 
     with session(common, f"saga {name}", f"wherry saga list {name}") as s:
         of = s.runtime.registry.command(s.views.saga_kind(name), "Start").codec.of
-        body = fields.read(of, pairs, flags.json, f"saga {name}")
         options = requests.Options(key=flags.key or "", backlog=s.settings.backlog_limit)
         now_ms = s.runtime.store.now_ms()
-        request = requests.saga_start(s.runtime.registry, name, body, now_ms, options, flags.id)
+        with about(f"saga {name}", f"wherry saga start {name} {fields.form(of)}"):
+            body = fields.read(of, pairs, flags.json, f"saga {name}")
+            request = requests.saga_start(s.runtime.registry, name, body, now_ms, options, flags.id)
         return _carry_out(s, name, request, patience(s, waiting))
 
 
@@ -159,26 +162,21 @@ def _carry_out(s: Session, name: str, request: "Request", patience_s: float | No
     """Send, wait, and print the saga, however it went; only then say what is wrong with it."""
     id_ = request.entity.partition("/")[2]
     subject, next_step = f"saga {name} {id_}", f"wherry saga show {name} {id_}"
-    sent = s.sender.send(request)
+    try:
+        sent = s.sender.send(request)
+    except KeyReused:
+        cause = "saga-exists: it was started before, with another input"
+        raise Failed(REJECTED, subject, cause, next_step) from None
     if patience_s is None:
         s.out.one({"id": id_, "saga": name, "command_id": sent.command_id, "status": "pending"})
         return 0
     result = s.sender.wait(request, sent, patience_s)
-    _print_if_there(s, name, id_)
+    if result is None or result.status == "done" or (result.problem and result.problem.saga_id):
+        print_saga(s, name, id_)
     if result is None:
         raise still_running(subject, patience_s, next_step)
     require_done(result, subject, next_step)
     return 0
-
-
-def _print_if_there(s: Session, name: str, id_: str) -> None:
-    """A saga that waits for its first turn has no state yet."""
-    from wherry.errors import NotFound
-
-    try:
-        print_saga(s, name, id_)
-    except NotFound:
-        s.out.one({"id": id_, "saga": name, "status": "pending"})
 
 
 def print_saga(s: Session, name: str, id_: str) -> None:
@@ -187,7 +185,8 @@ def print_saga(s: Session, name: str, id_: str) -> None:
     if s.out.format != "table":
         s.out.one(shown)
         return
-    s.out.one({part: value for part, value in shown.items() if part != "steps"})
+    head = ("id", "saga", "status", "input", "result", "problem", "started_at", "ended_at")
+    s.out.one({part: shown[part] for part in head})
     s.out.rows(
         [_step(step) for step in shown["steps"]],
         ("step", "status", "attempts", "to", "said", "undo"),

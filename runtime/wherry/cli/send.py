@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 
 from wherry.cli import fields
-from wherry.cli.failure import WAITING, Failed, usage
+from wherry.cli.failure import WAITING, Failed, about, usage
 from wherry.cli.options import ENTITIES, NOTHING, Common, Flag
 from wherry.cli.session import Session, session
 
@@ -94,12 +94,14 @@ def _request(
 
     registry = s.runtime.registry
     spec = registry.command(entity.partition("/")[0], name)
-    body = fields.read(spec.codec.of, pairs, flags.json, f"{entity} {name}")
+    subject = f"{entity} {name}"
     options = requests.Options(
         id=flags.id or "", key=flags.key or "", expect=flags.expect_version,
         delay_ms=round(_seconds(flags.delay) * 1000), backlog=s.settings.backlog_limit,
     )  # fmt: skip
-    return requests.command(registry, entity, name, body, s.runtime.store.now_ms(), options)
+    with about(subject, f"wherry send {subject} {fields.form(spec.codec.of)}"):
+        body = fields.read(spec.codec.of, pairs, flags.json, subject)
+        return requests.command(registry, entity, name, body, s.runtime.store.now_ms(), options)
 
 
 def patience(s: Session, waiting: WaitFlags) -> float | None:

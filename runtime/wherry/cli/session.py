@@ -4,12 +4,12 @@ import importlib.util
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wherry.cli.failure import UNREACHABLE, Failed, about
+from wherry.cli.failure import UNREACHABLE, Failed, about, usage
 from wherry.cli.options import Common
 from wherry.cli.output import Output
 from wherry.errors import Misconfigured
@@ -66,30 +66,33 @@ def session(common: Common, subject: str, next_step: str) -> Iterator[Session]:
 
 
 def load(common: Common, **flags: Any) -> "LoadedSettings":
-    """Read the settings. Raises Misconfigured."""
+    """Read the settings. Raises Misconfigured, and Failed for a flag that cannot be right."""
     from wherry.settings import load_settings
 
     given = {name: getattr(common, name) for name in ("redis_url", "namespace", "functions")}
-    return load_settings(given | flags, os.environ, Path.cwd())
+    try:
+        return load_settings(given | flags, os.environ, Path.cwd())
+    except Misconfigured as error:
+        if " as --" not in str(error):
+            raise
+        raise usage("wherry", str(error), "the same with a value that is allowed") from None
 
 
 def find_server(loaded: "LoadedSettings") -> "LoadedSettings":
-    """Take the server that `wherry dev` or `up` runs in this folder, unless a URL was given."""
+    """Take the settings of what `wherry dev` or `up` runs here, unless a URL was given."""
+    from wherry.settings import load_settings
     from wherry.supervisor.running import find
 
     if loaded.settings.redis_url:
         return loaded
-    found = find(loaded.settings.data_dir) or {}
-    taken: dict[str, Any] = {
-        name: str(found[name])
-        for name in ("redis_url", "namespace", "functions")
-        if name in found and loaded.sources[name] == "default"
-    }
+    found = (find(loaded.settings.data_dir) or {}).get("settings", {})
+    taken = {name: value for name, value in found.items() if loaded.sources[name] == "default"}
     if not taken:
         return loaded
-    where = str(loaded.settings.data_dir / "running.json")
-    sources = dict(loaded.sources) | dict.fromkeys(taken, where)
-    return replace(loaded, settings=replace(loaded.settings, **taken), sources=sources)
+    decided = {f.name: getattr(loaded.settings, f.name) for f in fields(loaded.settings)} | taken
+    sources = dict.fromkeys(taken, str(loaded.settings.data_dir / "running.json"))
+    settings = load_settings(decided, {}, Path.cwd()).settings
+    return replace(loaded, settings=settings, sources={**loaded.sources, **sources})
 
 
 def require_server(settings: "Settings", subject: str) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 
 from rq import Worker
+from rq.exceptions import NoSuchJobError
 from rq_scheduler import Scheduler
 
 from wherry.store import library
@@ -21,7 +22,7 @@ _SKEW_MS = 2_000
 _LATE_S = 10.0
 
 
-def check_up(runtime: Runtime, sweep_every: float) -> list[Finding]:
+def check_up(runtime: Runtime) -> list[Finding]:
     """Look at everything. Raises Unreachable."""
     with reaching():
         return [
@@ -31,7 +32,7 @@ def check_up(runtime: Runtime, sweep_every: float) -> list[Finding]:
             _version(runtime),
             _workers(runtime),
             *_pumps(runtime),
-            _scheduler(runtime, sweep_every),
+            _sweep(runtime),
             _dead(runtime),
         ]
 
@@ -109,21 +110,28 @@ def _pumps(runtime: Runtime) -> Iterator[Finding]:
     yield Finding("waiting", "fine", f"{waiting} messages")
 
 
-def _scheduler(runtime: Runtime, sweep_every: float) -> Finding:
+def _sweep(runtime: Runtime) -> Finding:
     """Whether the sweep is on the schedule, and somebody keeps to it."""
     queue = open_queue(runtime.redis, runtime.namespace)
     scheduler = Scheduler(queue=queue, connection=runtime.redis, job_class=WherryJob)
-    due = runtime.redis.zscore(scheduler.scheduled_jobs_key, f"sweep-{runtime.namespace}")
+    job = f"sweep-{runtime.namespace}"
+    due = runtime.redis.zscore(scheduler.scheduled_jobs_key, job)
     if due is None:
         advice = "Any worker puts it there when it starts: wherry worker"
         return Finding("sweep", "refuse", "is not on the schedule", advice)
+    every = _interval(runtime, job)
     late = time.time() - float(due)
-    if late > min(sweep_every, 60.0) + _LATE_S:
+    if late > min(every, 60.0) + _LATE_S:
         advice = "Nobody keeps to the schedule. Start it: wherry scheduler"
         return Finding("sweep", "refuse", f"is overdue by {late:.0f} s", advice)
-    return Finding(
-        "sweep", "fine", f"scheduled every {sweep_every:g} s, next in {max(-late, 0):.0f} s"
-    )
+    return Finding("sweep", "fine", f"every {every:g} s, next in {max(-late, 0):.0f} s")
+
+
+def _interval(runtime: Runtime, job: str) -> float:
+    try:
+        return float(WherryJob.fetch(job, connection=runtime.redis).meta["interval"])
+    except (NoSuchJobError, KeyError):
+        return 60.0
 
 
 def _dead(runtime: Runtime) -> Finding:

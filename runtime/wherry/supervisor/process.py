@@ -40,6 +40,7 @@ class Child:
         self._process: Popen[bytes] | None = None
         self._ear: Ear | None = None
         self._born = 0.0
+        self._log_begin = 0
         self._pause = _FIRST_PAUSE_S
         self._again_at: float | None = None
 
@@ -62,6 +63,7 @@ class Child:
         """Start the process, once more if it has ended."""
         self._hang_up()
         self.said, self._again_at = None, None
+        self._log_begin = self.log.stat().st_size if self.log.exists() else 0
         ear = Ear()
         self._ear, self._born = ear, time.monotonic()
         try:
@@ -85,7 +87,11 @@ class Child:
     def failed(self) -> StartFailed:
         """The error that this child's end is."""
         code = self.exit_code or 0
-        return StartFailed(f"{self.name} ended {_how(code)}.{tail(self.log)}", max(code, 1))
+        return StartFailed(f"{self.name} ended {_how(code)}.{self.last_words()}", max(code, 1))
+
+    def last_words(self) -> str:
+        """The end of what it has printed since it was started."""
+        return tail(self.log, self._log_begin)
 
     def keep_alive(self) -> str:
         """Start it again some time after it died. Returns what happened, if something did."""
@@ -98,7 +104,7 @@ class Child:
             how = _how(self.exit_code or 0)
             said = f"{self.name} ended {how}; it starts again in {self._pause:g} s"
             self._pause = min(self._pause * 2, _LONGEST_PAUSE_S)
-            return said + tail(self.log)
+            return said + self.last_words()
         if now >= self._again_at:
             self.start()
         return ""
@@ -143,10 +149,12 @@ def stop_all(children: Sequence[Child], grace_s: float) -> None:
             child.kill()
 
 
-def tail(log: Path) -> str:
-    """The end of a log, to be put behind a sentence."""
+def tail(log: Path, begin: int = 0) -> str:
+    """The end of a log, to be put behind a sentence; nothing of what is before `begin`."""
     try:
-        lines = log.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
+        with log.open("rb") as file:
+            file.seek(begin)
+            lines = file.read().decode(errors="replace").splitlines()[-_TAIL_LINES:]
     except OSError:
         return ""
     return "\n".join(["", f"The end of {log}:", *(f"  {line}" for line in lines)]) if lines else ""

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from wherry.errors import Misconfigured
 from wherry.settings import Settings
@@ -79,11 +79,8 @@ class System:
         if not self._start_children():
             return False
         if self._claim is not None:
-            settings = self.plan.settings
-            self._claim.tell(
-                pid=os.getpid(), url=self.url, redis_url=self.redis_url,
-                namespace=settings.namespace, functions=str(Path(settings.functions).absolute()),
-            )  # fmt: skip
+            decided = as_text(self.plan.settings) | {"redis_url": self.redis_url}
+            self._claim.tell(pid=os.getpid(), url=self.url, settings=decided)
         return True
 
     def _take_folder(self) -> None:
@@ -151,7 +148,7 @@ class System:
             if condition():
                 return True
             if time.monotonic() > deadline:
-                said = "".join(tail(child.log) for child in self._children())
+                said = "".join(child.last_words() for child in self._children())
                 raise StartFailed(f"The system was not up after {_START_S:.0f} s.{said}")
             self.stop.wait(_QUICK_S)
         return False
@@ -218,10 +215,16 @@ class System:
 
 def environment(settings: Settings, redis_url: str, folder: Path) -> dict[str, str]:
     """What the children find in their environment: ours, with every setting decided."""
-    values: dict[str, Any] = {f.name: getattr(settings, f.name) for f in fields(Settings)}
-    values |= {"redis_url": redis_url, "data_dir": folder}
+    decided = as_text(settings) | {"redis_url": redis_url, "data_dir": str(folder)}
     env = {name: value for name, value in os.environ.items() if name != "WHERRY_REDIS_URL_FILE"}
-    return env | {f"WHERRY_{name.upper()}": _text(value) for name, value in values.items()}
+    return env | {f"WHERRY_{name.upper()}": value for name, value in decided.items()}
+
+
+def as_text(settings: Settings) -> dict[str, str]:
+    """Settings as they can be read again; the folder of the bundles from wherever we are."""
+    text = {f.name: _text(getattr(settings, f.name)) for f in fields(Settings)}
+    path = Path(settings.functions)
+    return text | {"functions": str(path.absolute()) if path.is_dir() else settings.functions}
 
 
 def _text(value: object) -> str:
