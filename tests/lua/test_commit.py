@@ -1,6 +1,6 @@
 """commit: everything a turn changed is stored, and only once."""
 
-from redis import Redis
+from typing import Any
 
 from tests.support.forge import (
     NOW,
@@ -14,7 +14,7 @@ from tests.support.forge import (
 )
 
 
-def test_events_are_a_gapless_log_with_their_version_as_id(lua: Redis) -> None:
+def test_events_are_a_gapless_log_with_their_version_as_id(lua: Any) -> None:
     (entry,) = put_into_inbox(lua, "m")
 
     assert [b"OK"] == full_commit(entry).call(lua)[:1]
@@ -28,7 +28,7 @@ def test_events_are_a_gapless_log_with_their_version_as_id(lua: Redis) -> None:
     assert {b"type": b"Sailed", b"data": b'{"to":"x"}'} == log[1][1]
 
 
-def test_the_hash_has_version_status_time_state_and_snapshot(lua: Redis) -> None:
+def test_the_hash_has_version_status_time_state_and_snapshot(lua: Any) -> None:
     (entry,) = put_into_inbox(lua, "m")
     full_commit(entry).call(lua)
 
@@ -46,7 +46,7 @@ def test_the_hash_has_version_status_time_state_and_snapshot(lua: Redis) -> None
     assert (b"1", b"") == (note[b"version"], note[b"status"])
 
 
-def test_an_empty_state_leaves_the_stored_one(lua: Redis) -> None:
+def test_an_empty_state_leaves_the_stored_one(lua: Any) -> None:
     Commit(entities=[Forged(statuses=("new",))]).call(lua)
     Commit(entities=[Forged(expected=1, state="", old="new")]).call(lua)
 
@@ -58,7 +58,7 @@ def test_an_empty_state_leaves_the_stored_one(lua: Redis) -> None:
     )
 
 
-def test_the_indexes_follow_the_status(lua: Redis) -> None:
+def test_the_indexes_follow_the_status(lua: Any) -> None:
     Commit(entities=[Forged(statuses=("new",), new="new")]).call(lua)
     later = Forged(expected=1, statuses=("sailing",), old="new")
     Commit(now=NOW + 7, entities=[later]).call(lua)
@@ -70,7 +70,7 @@ def test_the_indexes_follow_the_status(lua: Redis) -> None:
     assert [(b"ever", NOW + 9)] == lua.zrange(key("index:ship:sailing"), 0, -1, withscores=True)
 
 
-def test_the_feed_has_a_line_for_each_event_and_is_capped(lua: Redis) -> None:
+def test_the_feed_has_a_line_for_each_event_and_is_capped(lua: Any) -> None:
     for version in range(400):
         Commit(cap=100, entities=[Forged(kind="note", expected=version)]).call(lua)
 
@@ -79,7 +79,7 @@ def test_the_feed_has_a_line_for_each_event_and_is_capped(lua: Redis) -> None:
     assert len(lines) < 400
 
 
-def test_results_end_by_themselves_and_are_published_to_who_waits(lua: Redis) -> None:
+def test_results_end_by_themselves_and_are_published_to_who_waits(lua: Any) -> None:
     (entry,) = put_into_inbox(lua, "m")
     with lua.pubsub(ignore_subscribe_messages=True) as listening:
         listening.subscribe("t:replies:p")
@@ -93,7 +93,7 @@ def test_results_end_by_themselves_and_are_published_to_who_waits(lua: Redis) ->
     assert 0 < lua.pttl(key("result:c1")) <= 60_000
 
 
-def test_timers_are_set_replaced_and_stopped(lua: Redis) -> None:
+def test_timers_are_set_replaced_and_stopped(lua: Any) -> None:
     Commit(timers=[("a", NOW + 5, "1"), ("b", NOW + 9, "2"), ("gone", NOW, "3")]).call(lua)
     answer = Commit(timers=[("a", NOW + 7, "4"), ("gone", "", "")]).call(lua)
 
@@ -103,11 +103,11 @@ def test_timers_are_set_replaced_and_stopped(lua: Redis) -> None:
     assert {b"a": b"4", b"b": b"2"} == lua.hgetall(key("timer"))
 
 
-def test_no_timer_is_due_when_there_is_none(lua: Redis) -> None:
+def test_no_timer_is_due_when_there_is_none(lua: Any) -> None:
     assert [b"OK", b"", b""] == Commit().call(lua)
 
 
-def test_the_cursor_moves_and_the_inbox_holds_only_what_waits(lua: Redis) -> None:
+def test_the_cursor_moves_and_the_inbox_holds_only_what_waits(lua: Any) -> None:
     entries = put_into_inbox(lua, "1", "2", "3")
 
     Commit(upto=entries[1]).call(lua)
@@ -116,7 +116,7 @@ def test_the_cursor_moves_and_the_inbox_holds_only_what_waits(lua: Redis) -> Non
     assert [b"3"] == [fields[b"message"] for _, fields in lua.xrange(key("inbox"))]
 
 
-def test_the_last_message_to_the_own_inbox_is_the_barrier(lua: Redis) -> None:
+def test_the_last_message_to_the_own_inbox_is_the_barrier(lua: Any) -> None:
     (entry,) = put_into_inbox(lua, "m")
 
     answer = Commit(upto=entry, messages=[(0, "a"), (0, "b"), (1, "c")]).call(lua)
@@ -126,7 +126,7 @@ def test_the_last_message_to_the_own_inbox_is_the_barrier(lua: Redis) -> None:
     assert [b"c"] == [fields[b"message"] for _, fields in lua.xrange(key("inbox", 1))]
 
 
-def test_a_turn_without_own_messages_keeps_the_barrier(lua: Redis) -> None:
+def test_a_turn_without_own_messages_keeps_the_barrier(lua: Any) -> None:
     (entry,) = put_into_inbox(lua, "m")
     barrier = Commit(upto=entry, messages=[(0, "a")]).call(lua)[2]
 
@@ -134,14 +134,14 @@ def test_a_turn_without_own_messages_keeps_the_barrier(lua: Redis) -> None:
     assert barrier == lua.hget(key("meta"), "barrier")
 
 
-def test_dead_letters_are_kept_with_their_fields(lua: Redis) -> None:
+def test_dead_letters_are_kept_with_their_fields(lua: Any) -> None:
     (entry,) = put_into_inbox(lua, "m")
     full_commit(entry).call(lua)
 
     assert [{b"message": b"{}", b"error": b"boom"}] == [f for _, f in lua.xrange(key("dead"))]
 
 
-def test_a_repeated_commit_is_fenced_and_changes_nothing(lua: Redis) -> None:
+def test_a_repeated_commit_is_fenced_and_changes_nothing(lua: Any) -> None:
     (entry,) = put_into_inbox(lua, "m")
     turn = full_commit(entry)
     assert b"OK" == turn.call(lua)[0]
@@ -151,7 +151,7 @@ def test_a_repeated_commit_is_fenced_and_changes_nothing(lua: Redis) -> None:
     assert before == dump(lua)
 
 
-def test_versions_beyond_32_and_near_15_digits_stay_exact(lua: Redis) -> None:
+def test_versions_beyond_32_and_near_15_digits_stay_exact(lua: Any) -> None:
     for version in (2**31 + 5, 2**40, 99_999_999_999_999, 123_456_789_012_345):
         lua.delete(key("ship:ever:log"), key("ship:ever"))
         lua.xadd(key("ship:ever:log"), {"type": "x"}, id=f"{version}-0")
@@ -165,7 +165,7 @@ def test_versions_beyond_32_and_near_15_digits_stay_exact(lua: Redis) -> None:
         assert str(version + 1).encode() == lua.xrevrange(key("feed"), count=1)[0][1][b"version"]
 
 
-def test_a_time_of_15_digits_stays_exact(lua: Redis) -> None:
+def test_a_time_of_15_digits_stays_exact(lua: Any) -> None:
     far = 253_402_300_799_999  # the end of the year 9999, in ms
 
     answer = Commit(now=far, timers=[("a", far, "1")], entities=[Forged(kind="note")]).call(lua)

@@ -34,7 +34,9 @@ def key(name: str, partition: int = 0) -> str:
 
 def fcall(redis: Redis, verb: str, keys: Sequence[str], args: Sequence[Word]) -> list[Any]:
     words = [f"{NAMESPACE}_{verb}", len(keys), *keys, *args]
-    return cast(list[Any], redis.execute_command("FCALL", *words))
+    client: Any = redis  # its types say less than the answer does
+    answer: list[Any] = client.execute_command("FCALL", *words)
+    return answer
 
 
 Dump = dict[bytes, tuple[bytes, Any, bool]]
@@ -58,7 +60,7 @@ def _content(redis: Redis, name: bytes) -> tuple[bytes, Any, bool]:
             value = redis.lrange(name, 0, -1)
         case _:
             value = redis.get(name)
-    return kind, value, cast(int, redis.pttl(name)) >= 0
+    return kind, value, redis.pttl(name) >= 0
 
 
 def last_id(redis: Redis, name: str | bytes) -> bytes:

@@ -1,0 +1,120 @@
+"""Messages from outside are read strictly, stored ones tolerantly; instants have milliseconds."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from wherry.codec import codec_of
+from wherry.errors import Invalid
+
+
+@dataclass(frozen=True)
+class Crate:
+    name: str
+    weight: float = 0.0
+    patience: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True)
+class Load:
+    crate: Crate
+    crates: tuple[Crate, ...] = ()
+    named: dict[str, Crate] | None = None
+    price: Decimal = Decimal(0)
+    due: datetime | None = None
+    patience: timedelta = timedelta(0)
+
+
+LOAD = codec_of(Load)
+
+
+def faults(data: bytes) -> list[str]:
+    with pytest.raises(Invalid) as caught:
+        LOAD.parse(data, "load")
+    return [fault.pointer for fault in caught.value.faults]
+
+
+@pytest.mark.parametrize(
+    ("data", "pointers"),
+    [
+        (b'{"crate":{"name":"a"},"colour":1}', ["/colour"]),
+        (b'{"crate":{"name":"a","colour":1}}', ["/crate/colour"]),
+        (b'{"crate":{"name":"a"},"crates":[{"name":"a"},{"name":"b","x":1,"y":2}]}',
+         ["/crates/1/x", "/crates/1/y"]),
+        (b'{"crate":{"name":"a"},"a/b~c":1}', ["/a~1b~0c"]),
+        (b"{}", ["/crate"]),
+        (b'{"crate":{}}', ["/crate/name"]),
+        (b'{"crate":{"name":1}}', ["/crate/name"]),
+        (b'{"crate":{"name":"a"},"crates":[{"name":"a"},{"name":1}]}', ["/crates/1/name"]),
+    ],
+)  # fmt: skip
+def test_each_fault_has_a_pointer(data: bytes, pointers: list[str]) -> None:
+    assert pointers == faults(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"", b"{", b"nul", b"\xff", b'{"crate":{"name":"\xff"}}', b'{"crate":{"name":"\\ud800"}}',
+        b"[" * 100_000, b'{"crate":' * 50_000, b'{"crate":{"name":"a","weight":1e400}}',
+        b'{"crate":{"name":"a","weight":NaN}}', b'{"crate":{"name":"a","weight":Infinity}}',
+        b'{"crate":{"name":"a"}} x', b"null", b"[]", b'"x"', b"1",
+    ],
+)  # fmt: skip
+def test_what_is_no_good_json_is_invalid(data: bytes) -> None:
+    assert 1 == len(faults(data))
+
+
+def test_of_two_fields_of_one_name_the_last_counts() -> None:
+    found = LOAD.parse(b'{"crate":{"name":"a"},"crate":{"name":"b"}}', "load")
+
+    assert Crate("b") == found.crate
+
+
+@pytest.mark.parametrize("text", [b"90", b"90.0", b'"PT90S"', b'"PT1M30S"'])
+def test_a_duration_is_a_number_of_seconds_or_iso_8601_at_any_depth(text: bytes) -> None:
+    data = (
+        b'{"patience":%b,"crate":{"name":"a","patience":%b},"crates":[{"name":"b","patience":%b}]}'
+    )
+    found = LOAD.parse(data % (text, text, text), "load")
+
+    expected = timedelta(seconds=90)
+    assert [expected] * 3 == [p.patience for p in (found, found.crate, found.crates[0])]
+
+
+@pytest.mark.parametrize("text", [b"true", b'"90"', b'"soon"', b"1e300", b"{}", b"null"])
+def test_what_is_no_duration_is_invalid(text: bytes) -> None:
+    assert ["/patience"] == faults(b'{"crate":{"name":"a"},"patience":%b}' % text)
+
+
+@pytest.mark.parametrize(("micros", "text"), [(0, "00.000"), (5000, "00.005"), (123456, "00.123")])
+def test_an_instant_is_written_with_milliseconds(micros: int, text: str) -> None:
+    value = Load(Crate("a"), due=datetime(2026, 11, 22, 6, 0, 0, micros, tzinfo=UTC))
+
+    assert f'"due":"2026-11-22T06:00:{text}Z"'.encode() in LOAD.encode(value)
+
+
+def test_decimals_are_text_and_exact() -> None:
+    value = Load(Crate("a"), price=Decimal("12345678901234567890.10"))
+
+    assert b'"price":"12345678901234567890.10"' in LOAD.encode(value)
+    assert value == LOAD.decode(LOAD.encode(value))
+
+
+def test_a_stored_value_may_have_fields_that_are_gone() -> None:
+    assert Load(Crate("a")) == LOAD.decode(b'{"crate":{"name":"a","old":1},"older":[]}')
+
+
+@pytest.mark.parametrize("depth", [10, 500])
+def test_deep_data_of_any_type_is_taken(depth: int) -> None:
+    data = b'{"a":' * depth + b"1" + b"}" * depth
+
+    assert "a" in codec_of(dict[str, Any]).parse(data, "x")
+
+
+def test_data_that_is_too_deep_is_invalid() -> None:
+    with pytest.raises(Invalid, match="deep"):
+        codec_of(dict[str, Any]).parse(b'{"a":' * 50_000 + b"1" + b"}" * 50_000, "x")
