@@ -117,12 +117,19 @@ class Pump:
 
     def _settle(self, shard: Shard, changes: Changes, outcome: Committed | Refused) -> None:
         self.turns += 1
-        if shard.settle(changes, outcome):
+        if isinstance(outcome, Committed):
+            shard.settle(changes, outcome)
             self.handled += changes.handled
             return
-        log.info("partition %s: turn refused, %s", shard.number, outcome)
-        if shard.refusals > 3:
-            # Not a race with another pump: the rules in Redis are not those of this code.
+        shard.forget()
+        if outcome.code == "FENCED":
+            # Somebody else took the turn: learn at once who is there, and whose the partition is.
+            log.info("partition %s: another pump was first", shard.number)
+            self._beat_at = 0.0
+            return
+        shard.refusals += 1
+        if shard.refusals > 1:
+            # Not a stale memory: the rules in Redis are not those of this code, or a log is damaged.
             log.error("partition %s: refused %s times, %s", shard.number, shard.refusals, outcome)
             time.sleep(min(0.1 * shard.refusals, 2.0))
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from wherry.engine.record import Record
 from wherry.engine.registry import Registry
 from wherry.engine.turn import Changes, Entry, Turn, stream_id
-from wherry.store.client import Committed, Refused, Store
+from wherry.store.client import Committed, Store
 
 #: How many entities a pump remembers in each partition; about 1 KiB each beside their state.
 REMEMBERED = 25_000
@@ -51,19 +51,14 @@ class Shard:
         """Remember entities as they are stored now."""
         self._records.update(records)
 
-    def settle(self, changes: Changes, outcome: Committed | Refused) -> bool:
-        """Take in what became of a turn; return whether it is stored."""
-        if isinstance(outcome, Refused):
-            self.forget()
-            self.refusals += 1
-            return False
+    def settle(self, changes: Changes, stored: Committed) -> None:
+        """Go on from a turn that is stored."""
         self.refusals = 0
         self.cursor = changes.upto or self.cursor
-        self.barrier = outcome.barrier or self.barrier
-        self.next_due = outcome.next_due
+        self.barrier = stored.barrier or self.barrier
+        self.next_due = stored.next_due
         while len(self._records) > REMEMBERED:
             self._records.popitem(last=False)
-        return True
 
     def _load(self, addresses: Sequence[str]) -> dict[str, Record]:
         records = self._records
