@@ -41,8 +41,6 @@ def pump(namespace: str) -> int:
     """Take turns until there is nothing to do; return how many messages were handled."""
     place = _workplace(namespace)
     runtime = place.runtime
-    if len(runtime.store.alive(runtime.store.now_ms())) >= runtime.registry.partitions:
-        return 0
     job = get_current_job()
     name = f"{socket.gethostname()}.{os.getpid()}.{job.id[:8] if job else 'direct'}"
     pump = Pump(
@@ -69,10 +67,12 @@ def sweep(namespace: str) -> int:
 
 
 def ensure_pump(place: Workplace) -> int:
-    """Ask for a pump when messages wait and none is alive; return how many wait."""
-    store = place.runtime.store
-    waiting = sum(store.backlog(place.runtime.registry.partitions))
-    if waiting and is_empty(place.queue) and not store.alive(store.now_ms()):
+    """Ask for a pump when messages wait; return how many wait.
+
+    Even when one seems to be alive: it may have been killed, and its lease not have ended yet.
+    """
+    waiting = sum(place.runtime.store.backlog(place.runtime.registry.partitions))
+    if waiting and is_empty(place.queue):
         enqueue_pump(place.queue)
     return waiting
 
