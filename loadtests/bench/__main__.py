@@ -64,12 +64,13 @@ def _throughput(workload: Workload, count: int, options: argparse.Namespace) -> 
         sent = time.perf_counter() - started
         wait_all(system, jobs)
         took = time.perf_counter() - started
-        cpu = system.cpu_seconds() - cpu
+        cpu = {who: now - cpu[who] for who, now in system.cpu_seconds().items()}
         return {
             "per_second": round(count / took),
             "seconds": round(took, 3),
             "seconds_sending": round(sent, 3),
-            "cpu_seconds_per_1000": round(cpu / count * 1000, 3),
+            "cpu_seconds_per_1000": round(sum(cpu.values()) / count * 1000, 3),
+            "cpu_seconds_per_1000_of": {who: round(s / count * 1000, 3) for who, s in cpu.items()},
             "peak_memory_mib": round(system.peak_bytes() / 2**20, 1),
             "bytes_kept_per_command": round((system.used_memory() - kept) / count),
             **_bytes_per_key(system, jobs),

@@ -56,9 +56,9 @@ def _behind_events(system: System, count: int) -> float:
 
 
 def _cost(system: System, jobs: list[Job]) -> float:
-    before = system.cpu_seconds()
+    before = sum(system.cpu_seconds().values())
     _do(system, jobs)
-    return (system.cpu_seconds() - before) / len(jobs) * 1000
+    return (sum(system.cpu_seconds().values()) - before) / len(jobs) * 1000
 
 
 def _do(system: System, jobs: list[Job]) -> None:

@@ -38,13 +38,14 @@ class System:
         """Start a pump."""
         enqueue_pump(open_queue(self.runtime.redis, self.runtime.namespace))
 
-    def cpu_seconds(self) -> float:
-        """CPU time of all processes so far: server, workers and this driver."""
-        total = 0.0
-        for pid in self._pids():
-            times = psutil.Process(pid).cpu_times()
-            total += times.user + times.system
-        return total
+    def cpu_seconds(self) -> dict[str, float]:
+        """CPU time so far of the server, the workers and this driver."""
+        assert self.server.pid is not None
+        return {
+            "server": _cpu(self.server.pid),
+            "workers": sum(_cpu(worker.pid) for worker in self.workers),
+            "driver": _cpu(os.getpid()),
+        }
 
     def peak_bytes(self) -> int:
         """The sum of the most memory that each process has had resident."""
@@ -106,6 +107,11 @@ def _stop(workers: list[subprocess.Popen[bytes]]) -> None:
         worker.send_signal(signal.SIGTERM)
     for worker in workers:
         worker.wait(timeout=20)
+
+
+def _cpu(pid: int) -> float:
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)
 
 
 def _peak(pid: int) -> int:
