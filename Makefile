@@ -62,8 +62,8 @@ cover: $(READY)  ## tests, with the lines and branches that none of them runs
 demo: $(READY)  ## both bundles under load, with a server of its own
 	$(BIN)/wherry demo
 
-load: $(READY)  ## locust against a running Wherry: make load HOST=http://127.0.0.1:8300
-	$(BIN)/locust -f loadtests/locustfile.py --host $${HOST:-http://127.0.0.1:8300}
+load: $(READY)  ## locust on a system of its own; LOAD_SECONDS, LOAD_USERS, ... are in loadtests/run.py
+	$(BIN)/python -m loadtests.run
 
 bench: $(READY)  ## the benchmark harness
 	$(BIN)/python -m loadtests.bench

@@ -58,7 +58,7 @@ class Captain(HttpUser):
 
     @task
     def sail(self) -> None:
-        """Dock, or leave the port again. What came from a docking is asked for twice now and then."""
+        """Dock, or leave the port again; now and then ask for the same docking twice."""
         if self.docked:
             self._send("DepartFromPort", {})
             self.docked = False
