@@ -83,7 +83,7 @@ class Streams:
             async with self._service.courier.link.follow(log, after, wait_ms) as growth:
                 async for entries in growth:
                     await into.send(entries)
-        except Unreachable:
+        except (Unreachable, anyio.BrokenResourceError):
             return
         finally:
             await into.aclose()
