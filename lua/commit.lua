@@ -204,7 +204,7 @@ local function refuse_entity(e)
   end
   local stored = redis.call("HMGET", e.hash, "version", "status")
   local version = tonumber(stored[1] or "0")
-  if version ~= e.expected or not log_may_be_at(e.log, e.expected) then
+  if version ~= e.expected or not log_is_at(e.log, e.expected) then
     return { "VERSION", name, tostring(version) }
   end
   e.version = version

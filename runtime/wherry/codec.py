@@ -17,7 +17,9 @@ from wherry.errors import Fault, Invalid
 
 T = TypeVar("T")
 
-_INSTANT = re.compile(rb'"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{3})\d*)?Z"')
+# The search starts at the rare T, not at each quote: state is encoded at every turn.
+_TIME = re.compile(rb'(T\d\d:\d\d:\d\d)(?:\.(\d{3})\d*)?Z"')
+_DATE = re.compile(rb'"\d{4}-\d\d-\d\d')
 _PATH = re.compile(r" - at `\$?(?P<path>.*)`$")
 
 _ARRAYS = {list, tuple, set, frozenset}
@@ -56,6 +58,13 @@ class Codec(Generic[T]):
             raise Invalid(subject, [Fault("", "nested too deeply")]) from None
         return self.convert(value, subject)
 
+    def read(self, data: bytes | msgspec.Raw, subject: str) -> T:
+        """Read a value that our own code wrote, perhaps another version of it. Raises Invalid."""
+        try:
+            return self._decoder.decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise Invalid(subject, [_fault(str(error))]) from None
+
     def convert(self, value: Any, subject: str) -> T:
         """Turn plain JSON values into the type. Raises Invalid, naming each fault."""
         if faults := list(_unknown(self._known, value, "")):
@@ -74,11 +83,14 @@ codec_of: Callable[[Any], Codec[Any]] = cache(Codec)
 
 
 def _encode_instants(value: Any) -> bytes:
-    return _INSTANT.sub(_with_milliseconds, to_json(value))
+    data = to_json(value)
+    return _TIME.sub(_with_milliseconds, data) if b'Z"' in data else data
 
 
 def _with_milliseconds(match: re.Match[bytes]) -> bytes:
-    return b'"%s.%sZ"' % (match[1], match[2] or b"000")
+    if not _DATE.fullmatch(match.string, max(0, match.start() - 11), match.start()):
+        return match[0]
+    return b'%s.%sZ"' % (match[1], match[2] or b"000")
 
 
 def _parts(of: Any) -> Iterator[Any]:

@@ -9,7 +9,7 @@ from wherry.authoring.pool import Pool, PoolRule
 from wherry.codec import to_json
 from wherry.engine.book import Book, PoolStep
 from wherry.engine.envelope import Envelope
-from wherry.engine.registry import EventSpec, KindSpec
+from wherry.engine.registry import EventSpec, Folded, KindSpec
 from wherry.errors import Rejected
 
 Fields = list[bytes | str]
@@ -78,14 +78,17 @@ def fresh(spec: KindSpec, key: str) -> Record:
     return Record(spec, key, spec.initial, books={pool.name: Book() for pool in spec.pools})
 
 
-def preview(record: Record, events: Sequence[Event]) -> Applied:
-    """Fold events into a record without changing it.
+def preview(record: Record, events: Sequence[Event], folded: Folded | None = None) -> Applied:
+    """Fold events into a record without changing it; `folded` when that is done already.
 
     What is folded is what will be read back: an event that its own codec cannot read would block
     the entity for good, and one that loses digits would give another state after a reload.
     Raises Rejected for a status or a pool that does not allow it.
     """
     spec = record.spec
+    if folded is not None:
+        stored = [spec.events[type(event).__name__].codec.encode(event) for event in events]
+        return Applied(folded.state, stored, _allowed(record, folded.statuses), record.books, [], [])
     after = Applied(record.state, [], [], record.books, [], [])
     status = record.status
     for decided in events:
@@ -153,6 +156,14 @@ def event_meta(envelope: Envelope, now_ms: int) -> Fields:
     if envelope.trace:
         meta += ["trace", envelope.trace]
     return meta
+
+
+def _allowed(record: Record, statuses: Sequence[str]) -> list[str]:
+    status = record.status
+    for new in statuses:
+        _require_transition(record, status, new)
+        status = new
+    return list(statuses)
 
 
 def _require_transition(record: Record, old: str, new: str) -> None:

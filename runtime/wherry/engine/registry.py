@@ -65,8 +65,16 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Folded:
+    """A state after events, and the statuses that it went through."""
+
+    state: Any
+    statuses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
-    """What a handler decided, in the engine's words."""
+    """What a handler decided, in the engine's words. `folded` when it has folded the events itself."""
 
     events: tuple[Event, ...] = ()
     reply: Any = None
@@ -74,6 +82,7 @@ class Decision:
     timers: tuple[StartTimer | StopTimer, ...] = ()
     asks: tuple[AskOut, ...] = ()
     answers: tuple[LateAnswer, ...] = ()
+    folded: Folded | None = None
 
 
 Decide = Callable[[Any, Any, Call], Decision]

@@ -19,7 +19,7 @@ from wherry.codec import Codec, codec_of
 from wherry.engine import saga_state as st
 from wherry.engine.envelope import ANSWER, NOTHING, Answer, Problem
 from wherry.engine.registry import (
-    ANSWER_CODEC, LATER, AskOut, Call, CommandSpec, Decision, EventSpec, KindSpec, LateAnswer, Origin,
+    ANSWER_CODEC, LATER, AskOut, Call, CommandSpec, Decision, EventSpec, Folded, KindSpec, LateAnswer, Origin,
     Registry,
 )  # fmt: skip
 from wherry.engine.saga_state import OriginState, Order, Raw, SagaState, StepState
@@ -177,6 +177,7 @@ class Run:
     events: list[Event] = field(default_factory=list)
     asks: list[AskOut] = field(default_factory=list)
     answers: list[LateAnswer] = field(default_factory=list)
+    _statuses: list[str] = field(default_factory=list)
     _tick: int = field(init=False)
     _specs: dict[str, EventSpec] = field(init=False)
 
@@ -186,8 +187,11 @@ class Run:
 
     def note(self, event: Event) -> None:
         """Let something have happened."""
+        before = self.state.status
         self.state = self._specs[type(event).__name__].fold(self.state, event)
         self.events.append(event)
+        if self.state.status != before:
+            self._statuses.append(self.state.status)
 
     def decide(self, reply: Any) -> Decision:
         """Go as far as possible without an answer, and say what was decided."""
@@ -196,6 +200,7 @@ class Run:
         return Decision(
             tuple(self.events), reply, timers=self._timers(),
             asks=tuple(self.asks), answers=tuple(self.answers),
+            folded=Folded(self.state, tuple(self._statuses)),
         )  # fmt: skip
 
     def step_answered(self, answer: Answer) -> None:

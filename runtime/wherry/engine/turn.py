@@ -192,10 +192,12 @@ class Turn:
             command = self._command(record, envelope)
             body = delivery.body
             if body is None:
-                body = command.codec.parse(envelope.data, f"{envelope.to} {envelope.type}")
+                # Only what comes from outside may have fields that nobody knows.
+                read = command.codec.parse if envelope.from_outside else command.codec.read
+                body = read(envelope.data, f"{envelope.to} {envelope.type}")
             _require_version(record, envelope)
             decision = command.decide(record.state, body, self._call(record, envelope))
-            after = preview(record, decision.events)
+            after = preview(record, decision.events, decision.folded)
             outgoing = self._outgoing(delivery, record, command, decision, after)
         except (Rejected, Invalid, NotFound, _WrongVersion) as error:
             self._release(self._answer(Outgoing(), envelope, delivery.root, _refusal(error)))
