@@ -5,7 +5,7 @@ end
 
 -- An entity's version is the number of events ever written to its log, and the id of entry n is
 -- "n-0". True when the log is at a version. As long as nobody deletes entries its length tells;
--- XINFO tells always, but costs more than all else that a commit does for an entity. Raises an error
+-- XINFO tells always, but costs more than all else that is done for an entity. Raises an error
 -- when the log is no stream.
 local function log_is_at(log, version)
   local length = redis.call("XLEN", log)

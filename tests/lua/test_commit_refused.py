@@ -113,6 +113,33 @@ def test_a_log_without_its_hash_and_a_hash_without_its_log_are_refused(lua: Any)
     assert b"VERSION" == refused(lua, ship(expected=1))[0]
 
 
+def test_a_log_that_is_behind_is_refused(lua: Any) -> None:
+    built(lua)
+    for version in (1, 2):
+        assert b"OK" == ship(expected=version, old="new").call(lua)[0]
+    entries = lua.xrange(key("ship:ever:log"))
+    lua.delete(key("ship:ever:log"))
+    for id_, fields in entries[:2]:
+        lua.xadd(key("ship:ever:log"), fields, id=id_)
+
+    assert b"VERSION" == refused(lua, ship(expected=3, old="new"))[0]
+
+
+@pytest.mark.parametrize("versions", [0, 3])
+def test_a_log_whose_next_id_was_used_takes_the_others_back(lua: Any, versions: int) -> None:
+    """Somebody appended to a log by hand, and deleted it again: only XADD can notice that."""
+    built(lua)
+    for version in range(versions):
+        assert b"OK" == Commit(entities=[Forged(kind="note", expected=version)]).call(lua)[0]
+    lua.xadd(key("ship:ever:log"), {"type": "x"}, id="2-0")
+    lua.xdel(key("ship:ever:log"), "2-0")
+    note = Forged(kind="note", expected=versions, events=[("type", "A"), ("type", "B")])
+    tampered = Forged(expected=1, old="new")
+
+    assert b"VERSION" == refused(lua, Commit(entities=[note, tampered]))[0]
+    assert b"OK" == Commit(entities=[note]).call(lua)[0]
+
+
 def test_a_log_set_ahead_on_a_real_server_is_refused(real_lua: Any) -> None:
     built(real_lua)
     real_lua.execute_command("XSETID", key("ship:ever:log"), "9-0")
