@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from tests.support.yard import Add, Blow, Yard
+from tests.support.yard import Add, Blow, Pass, Yard
 from wherry.authoring.app import App
 from wherry.engine import turn
 from wherry.engine.registry import Registry
@@ -123,9 +123,10 @@ ACTIONS = st.lists(
 class Fight:
     """Two pumps that both believe that the one partition is theirs."""
 
-    def __init__(self, yard: Yard) -> None:
+    def __init__(self, yard: Yard, partition: int = 0) -> None:
         self.yard = yard
-        self.pumps = [yard.pump(), yard.pump()]
+        self.partition = partition
+        self.pumps = [yard.pump(partition), yard.pump(partition)]
         self.sent: list[tuple[str, str]] = []
 
     def act(self, what: str, which: int) -> None:
@@ -159,7 +160,7 @@ class Fight:
             assert isinstance(self.yard.store.commit(pending, result_ttl_ms=60_000), Refused)
 
     def crash(self, which: int) -> None:
-        self.pumps[which] = self.yard.pump()
+        self.pumps[which] = self.yard.pump(self.partition)
 
     def end(self) -> None:
         for which in (0, 1):
@@ -189,6 +190,27 @@ def test_two_pumps_on_one_partition_apply_each_command_once(
             record = yard.record(address)
             assert len(yard.events(address)) == record.version
             assert yard.folded(address) == record.state
+
+
+@given(actions=ACTIONS)
+@settings(max_examples=60)
+def test_two_pumps_send_each_message_once(actions: list[tuple[str, int]]) -> None:
+    """The sender stores nothing and the box is elsewhere: no version can help, only the cursor."""
+    with _fake() as redis:
+        yard = Yard(redis, 3)
+        here = yard.registry.partition_of("fan/p")
+        assert here != yard.registry.partition_of("box/b")
+        fight = Fight(yard, here)
+        sent = 0
+        for what, which in actions:
+            if what == "send":
+                yard.send("fan/p", Pass("b", sent))
+                sent += 1
+            elif what not in {"repeat", "commit_twice"}:
+                fight.act(what, which)
+        fight.end()
+
+        assert {"p": list(range(sent))} == numbers(yard, "b") or sent == 0
 
 
 def test_places_never_move() -> None:

@@ -297,6 +297,14 @@ class Blow(Command[FanKind, None]):
 
 
 @message
+class Pass(Command[FanKind, None]):
+    """Send a number on; nothing is stored here, so that only the cursor tells who was first."""
+
+    to: str
+    number: int
+
+
+@message
 class Blown(Event):
     count: int
 
@@ -319,6 +327,12 @@ def blow(state: Fan, command: Blow, ctx: Context) -> Accepted[None]:
         onward = Blow(command.to, command.count, command.then[1:])
         sends.append(Tell(FanKind.ref(command.then[0]), onward))
     return accept(command, Blown(command.count), reply=None, sends=tuple(sends))
+
+
+@fan.handles(Pass)
+def pass_on(state: Fan, command: Pass, ctx: Context) -> Accepted[None]:
+    number = Add(command.number, by=ctx.key)
+    return accept(command, reply=None, sends=(Tell(BoxKind.ref(command.to), number),))
 
 
 @fan.folds(Blown)
