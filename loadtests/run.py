@@ -56,9 +56,16 @@ def _locust(system: Running) -> int:
 
 
 def _wait_for_rest(client: httpx.Client) -> None:
+    """Wait until every saga has ended, and what they told others has arrived."""
     ends = time.monotonic() + _REST_S
-    while time.monotonic() < ends and any(_unfinished(client)):
+    while time.monotonic() < ends and (any(_unfinished(client)) or _waiting(client)):
         time.sleep(0.2)
+
+
+def _waiting(client: httpx.Client) -> bool:
+    """Whether a message waits in any inbox."""
+    lines = client.get("/metrics").text.splitlines()
+    return any(line.startswith("wherry_backlog{") and not line.endswith(" 0.0") for line in lines)
 
 
 def _findings(client: httpx.Client) -> Iterator[str]:
