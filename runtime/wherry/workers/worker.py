@@ -6,6 +6,7 @@ and cost 20 ms. On SIGTERM the pump finishes its turn (warm shutdown).
 
 import logging
 import os
+import signal
 import socket
 import time
 from collections.abc import Callable
@@ -33,6 +34,7 @@ class PumpWorker(SimpleWorker):
     """An RQ worker that its jobs can ask whether it has to stop."""
 
     job_class = WherryJob
+    max_connection_wait_time = 2.0  # RQ would wait up to a minute after an outage
     asked_to_stop = False
     born: Callable[[], None] = staticmethod(lambda: None)
 
@@ -61,18 +63,43 @@ def work(
 
     `ready` is called when the worker is registered, again after each outage.
     """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)  # until RQ takes over, and when it has given up
     queue = open_queue(runtime.redis, runtime.namespace)
-    while True:
-        worker = _start(runtime, queue)
-        worker.born = ready
-        place = Workplace(runtime, queue, options, lambda w=worker: w.asked_to_stop)  # type: ignore[misc]
-        open_workplace(place)
-        _reach(lambda p=place: _prepare(p, sweep_every))  # type: ignore[misc]
-        worker.work(logging_level="WARNING")
-        if worker.asked_to_stop:
-            return
-        log.warning("the worker ended by itself; starting again")
-        time.sleep(0.5)
+    try:
+        while not _work_once(runtime, queue, options, sweep_every, ready):
+            log.warning("the worker ended by itself; starting again")
+            time.sleep(0.5)
+    except StopRequested:
+        log.info("stopped while waiting for Redis")
+
+
+def _work_once(
+    runtime: Runtime,
+    queue: Queue,
+    options: PumpOptions,
+    sweep_every: float,
+    ready: Callable[[], None],
+) -> bool:
+    """Run one RQ worker to its end; return whether it was asked to end."""
+    worker = _start(runtime, queue)
+    worker.born = ready
+    place = Workplace(runtime, queue, options, lambda: worker.asked_to_stop)
+    open_workplace(place)
+    _reach(lambda: _prepare(place, sweep_every))
+    try:
+        with reaching():
+            worker.work(logging_level="WARNING")
+    except Unreachable as error:  # RQ could not say goodbye
+        log.warning("the worker lost Redis: %s", error)
+        if worker.pubsub_thread:
+            worker.pubsub_thread.stop()
+    return worker.asked_to_stop
+
+
+def _stop(signum: int, frame: FrameType | None) -> None:
+    del signum, frame
+    raise StopRequested
 
 
 def _start(runtime: Runtime, queue: Queue) -> PumpWorker:
