@@ -6,12 +6,13 @@ from wherry.store.client import Store
 
 
 class ServerClock:
-    """Redis's time in ms, without a round trip for each reading."""
+    """Redis's time in ms, without a round trip for each reading. `sync` comes before the first."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._last = 0
-        self.sync()
+        self._server_ms = 0
+        self._taken = time.monotonic()
 
     def sync(self) -> None:
         """Ask the server."""

@@ -66,8 +66,10 @@ class Pump:
         self._active_at = time.monotonic()
         term_ends = self._active_at + self.options.term
         try:
-            while not self.stopping() and not self._idle() and time.monotonic() < term_ends:
+            while not self.stopping():
                 self._round_safely()
+                if self._idle() or time.monotonic() >= term_ends:
+                    break
         finally:
             self._leave()
 
@@ -80,6 +82,11 @@ class Pump:
             log.warning("pump %s waits for Redis: %s", self.name, error)
             self._forget()
             time.sleep(0.2)
+        except Exception:
+            # The messages stay where they are. Were we to end, another pump would fail like us.
+            log.exception("pump %s tries again", self.name)
+            self._forget()
+            time.sleep(1)
 
     def _round(self) -> None:
         if time.monotonic() >= self._beat_at:
