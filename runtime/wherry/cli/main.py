@@ -8,7 +8,19 @@ from importlib.metadata import PackageNotFoundError, version
 
 from cyclopts import App, CycloptsError
 
-from wherry.cli import dead, deploy, doctor, keys, processes, read, replay, sagas, send, system
+from wherry.cli import (
+    dead,
+    demo,
+    deploy,
+    doctor,
+    keys,
+    processes,
+    read,
+    replay,
+    sagas,
+    send,
+    system,
+)
 from wherry.cli.failure import USAGE, Failed, crash, tell
 from wherry.cli.options import NOTHING, OPERATE, Common
 from wherry.cli.output import Output, line
@@ -32,7 +44,7 @@ def build() -> App:
         version=installed_version,
         help_format="plaintext",
     )
-    for group in (system, send, read, sagas, dead, replay, keys, doctor, deploy, processes):
+    for group in (system, demo, send, read, sagas, dead, replay, keys, doctor, deploy, processes):
         group.add_to(app)
     app.command(show_version, name="version", group=OPERATE)
     return app

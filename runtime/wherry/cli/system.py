@@ -14,6 +14,7 @@ from wherry.cli.failure import Failed, about, warn
 from wherry.cli.options import NOTHING, RUN, Common, Flag
 from wherry.cli.output import Output, line
 from wherry.cli.session import bundles_folder, load
+from wherry.supervisor.health import has_console
 from wherry.supervisor.process import StartFailed
 from wherry.supervisor.system import Plan, System
 
@@ -109,8 +110,8 @@ def stop_on_signals() -> threading.Event:
 
 def _say(system: System, event: str, common: Common) -> None:
     if Output(common.output).format == "table":
-        where = f"{system.url}   console {system.url}/console"
-        line(f"wherry is {event} at {where}   stop it with Ctrl-C")
+        console = f"   console {system.url}/console" if has_console(system.url) else ""
+        line(f"wherry is {event} at {system.url}{console}   stop it with Ctrl-C")
         return
     line(
         json.dumps(

@@ -83,6 +83,11 @@ class System:
             self._claim.tell(pid=os.getpid(), url=self.url, settings=decided)
         return True
 
+    @property
+    def is_found_here(self) -> bool:
+        """Whether the command finds this system by itself, in this folder."""
+        return self._claim is not None
+
     def _take_folder(self) -> None:
         own = self.plan.settings.data_dir
         self._folder = folders.temporary() if self.plan.ephemeral else own
