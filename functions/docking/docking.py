@@ -16,7 +16,7 @@ from docking.messages import (
     UndockVessel,
     VesselKind,
 )
-from wherry import Ask, Context, Saga, Tell
+from wherry import Ask, Context, Ref, Saga, Tell
 
 PATIENCE = timedelta(seconds=30)
 
@@ -30,6 +30,10 @@ class Plan:
     reservation_id: str
     reservation: Reservation | None = None
     docking: Docking | None = None
+
+
+def port_of(given: StartDocking) -> Ref[PortKind]:
+    return PortKind.ref(given.port_id)
 
 
 def start(given: StartDocking, ctx: Context) -> Plan:
@@ -70,7 +74,9 @@ def undock(plan: Plan) -> Tell[PortKind]:
     return Tell(PortKind.ref(plan.port_id), UndockVessel(plan.vessel_id, plan.reservation_id))
 
 
-docking = Saga("docking", start=start, result=result, deadline=timedelta(minutes=10))
+docking = Saga(
+    "docking", start=start, result=result, deadline=timedelta(minutes=10), near=port_of
+)
 docking.step(
     "reserve", reserve, keep=lambda plan, kept: replace(plan, reservation=kept), undo=give_back
 )

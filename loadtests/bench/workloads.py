@@ -6,6 +6,8 @@ from pathlib import Path
 
 from loadtests.bench.driver import Job, send_all, wait_all
 from loadtests.bench.system import ROOT, System
+from wherry import Ref
+from wherry.engine.saga import id_near
 
 _HERE = Path(__file__).parent
 
@@ -58,13 +60,12 @@ def _harbours(system: System, vessels: int) -> None:
 
 def _dockings(run: str, count: int) -> list[Job]:
     ports = max(1, count // 20)
+    # The ids that the runtime makes when the caller names none.
+    ids = [id_near(f"{run}-{n}", Ref("port", f"p{n % ports}")) for n in range(count)]
     return [
-        Job(
-            f"saga.docking/{run}-{n}", "Start",
-            {"vessel_id": f"v{n}", "port_id": f"p{n % ports}"}, f"{run}-{n}",
-        )
-        for n in range(count)
-    ]  # fmt: skip
+        Job(f"saga.docking/{id_}", "Start", {"vessel_id": f"v{n}", "port_id": f"p{n % ports}"}, id_)
+        for n, id_ in enumerate(ids)
+    ]
 
 
 def _count_docked(system: System, count: int) -> dict[str, int]:

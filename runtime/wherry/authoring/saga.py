@@ -17,6 +17,7 @@ from datetime import timedelta
 from typing import Any, Generic, TypeVar, get_type_hints
 
 from wherry.authoring.decisions import Ask, Context, Tell
+from wherry.authoring.messages import Ref
 from wherry.errors import Misconfigured
 
 I = TypeVar("I")  # noqa: E741
@@ -80,7 +81,9 @@ class Saga(Generic[I, S, R]):
     """The definition of one kind of saga.
 
     `start(input, ctx)` makes the state; its annotation names the type of the input.
-    `result(state)` is what the caller gets when all steps are done.
+    `result(state)` is what the caller gets when all steps are done. `near(input)` names an entity
+    whose partition the saga shares when the runtime chooses its id: messages between the two then
+    need no other turn.
     """
 
     def __init__(
@@ -90,12 +93,14 @@ class Saga(Generic[I, S, R]):
         start: Callable[[I, Context], S],
         result: Callable[[S], R],
         deadline: timedelta = timedelta(minutes=10),
+        near: Callable[[I], Ref[Any]] | None = None,
     ) -> None:
         self.name = name
         self.kind = f"saga.{name}"
         self.start = start
         self.result = result
         self.deadline = deadline
+        self.near = near
         self.stages: list[tuple[Part[S], ...]] = []
         hints = list(get_type_hints(start).values())
         if len(hints) < 3:

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from wherry.authoring.decisions import Ask, StartTimer, StopTimer
-from wherry.authoring.messages import Event
+from wherry.authoring.messages import KEY_PATTERN, Event, Ref
 from wherry.authoring.saga import Part, Saga
 from wherry.codec import Codec, codec_of
 from wherry.engine import saga_state as st
@@ -48,7 +48,20 @@ def saga_kind(saga: Saga[Any, Any, Any], registry: Registry) -> KindSpec:
         pools=(),
         commands=driver.commands(),
         events=driver.events(),
+        placed_with=lambda key: placement(saga.kind, key),
     )
+
+
+def id_near(unique: str, entity: Ref[Any]) -> str:
+    """A saga's id that places it with an entity: `<unique>@<kind>~<key>`."""
+    id_ = f"{unique}@{entity.kind}~{entity.key}"
+    return id_ if KEY_PATTERN.fullmatch(id_) else unique
+
+
+def placement(kind: str, key: str) -> str:
+    """The placement key of a saga: what its id names after the @, otherwise its own address."""
+    near_kind, tilde, near_key = key.rpartition("@")[2].partition("~")
+    return f"{near_kind}/{near_key}" if "@" in key and tilde else f"{kind}/{key}"
 
 
 class Driver:

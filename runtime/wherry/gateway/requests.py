@@ -12,6 +12,7 @@ from wherry.authoring.messages import KEY_PATTERN
 from wherry.codec import Codec, to_json
 from wherry.engine.envelope import Envelope
 from wherry.engine.registry import CommandSpec, Registry
+from wherry.engine.saga import id_near
 from wherry.errors import Fault, Invalid, NotFound
 from wherry.store.calls import Sending
 
@@ -93,6 +94,15 @@ def saga_start(
     spec = registry.command(kind, "Start")
     options = replace(options, id=key, key=options.key or saga_id)
     return _request(registry, f"{kind}/{key}", spec, body, now_ms, options)
+
+
+def _new_saga_id(registry: Registry, name: str, body: Any) -> str:
+    """An id that places a new saga where its author wants it."""
+    saga = registry.app.sagas[name]
+    if saga.near is None:
+        return new_id()
+    given = registry.command(saga.kind, "Start").codec.convert(body, f"saga {name}")
+    return id_near(new_id(), saga.near(given))
 
 
 def new_id() -> str:
