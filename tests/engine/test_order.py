@@ -192,6 +192,19 @@ def test_two_pumps_on_one_partition_apply_each_command_once(
             assert yard.folded(address) == record.state
 
 
+def test_a_pump_that_read_more_cannot_send_again_what_another_has_sent(redis: Redis) -> None:
+    yard = Yard(redis, 3)
+    fight = Fight(yard, yard.registry.partition_of("fan/p"))
+    yard.send("fan/p", Pass("b", 0))
+    fight.compute(0)
+    yard.send("fan/p", Pass("b", 1))
+    fight.compute(1)
+    fight.commit(0)
+    fight.end()
+
+    assert {"p": [0, 1]} == numbers(yard, "b")
+
+
 @given(actions=ACTIONS)
 @settings(max_examples=60)
 def test_two_pumps_send_each_message_once(actions: list[tuple[str, int]]) -> None:
