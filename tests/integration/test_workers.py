@@ -139,7 +139,7 @@ def test_a_killed_worker_is_replaced_though_its_pump_seems_to_be_alive(site: Sit
 
 @pytest.mark.parametrize("linger", [0.5, 5])
 def test_another_worker_takes_over_from_a_killed_one(site: Site, linger: float) -> None:
-    """Both were sharing the work; the one that is left must not fall asleep on the other's share."""
+    """Both shared the work; the one that is left must not fall asleep on the other's share."""
     site.linger = linger
     dead = site.worker(linger=60)
     site.do("counter/a", "Increment", {"by": 1})

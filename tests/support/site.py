@@ -19,7 +19,7 @@ from loadtests.bench.functions.counter import app as counter_app
 from tests.support.harbour import LATITUDE, LONGITUDE
 from tests.support.invariants import Ack, Namespace, read, violations
 from wherry.children import spawn
-from wherry.engine.envelope import Result
+from wherry.engine.envelope import Result, read_result
 from wherry.gateway.requests import Options, Request, command, saga_start
 from wherry.gateway.sending import Sender
 from wherry.store.server import Server
@@ -66,6 +66,8 @@ class Site:
     server: Server = field(init=False)
     acks: list[Ack] = field(default_factory=list)
     _processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    _open: list[Ack] = field(default_factory=list)
+    _looked_at: int = 0
 
     def __enter__(self) -> "Site":
         self.server = Server(self.folder / "data", fsync="always").start()
@@ -178,8 +180,6 @@ class Site:
 
     def results(self, acks: Iterable[Ack]) -> list[Result | None]:
         """What became of commands, in one round trip."""
-        from wherry.engine.envelope import read_result
-
         store = self.runtime.store
         pipe = self.runtime.redis.pipeline(transaction=False)
         for ack in acks:
@@ -188,9 +188,12 @@ class Site:
         return [read_result(found) if found else None for found in pipe.execute()]
 
     def open(self) -> list[Ack]:
-        """Acknowledged commands without an end."""
-        rows = zip(self.acks, self.results(self.acks), strict=True)
-        return [ack for ack, result in rows if result is None or result.status == "pending"]
+        """Acknowledged commands without an end. Those with one are not looked at again."""
+        self._open = [*self._open, *self.acks[self._looked_at :]]
+        self._looked_at = len(self.acks)
+        rows = zip(self._open, self.results(self._open), strict=True)
+        self._open = [ack for ack, result in rows if result is None or result.status == "pending"]
+        return self._open
 
     def rest(self, within_s: float = PATIENCE_S) -> None:
         """Wait until nothing waits and everything is answered."""
