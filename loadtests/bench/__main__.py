@@ -27,7 +27,7 @@ def main() -> None:
     options = _options()
     lines = [_measure(WORKLOADS[name], options) for name in options.workloads.split(",")]
     for line in lines:
-        print(json.dumps(line))  # noqa: T201 - this is what the program is for
+        print(json.dumps(line))
     if options.json:
         options.json.write_bytes(orjson.dumps(lines, option=orjson.OPT_INDENT_2))
 
@@ -89,7 +89,9 @@ def _floor(workload: Workload, count: int, options: argparse.Namespace) -> float
             wait_all(system, jobs)
         calls = recorded_calls(system.recordings)
         with Server(folder / "floor", fsync=options.fsync) as server:
-            runtime = open_runtime(server.url, "bench", load_bundles(workload.functions), partitions=8)
+            runtime = open_runtime(
+                server.url, "bench", load_bundles(workload.functions), partitions=8
+            )
             load(runtime.redis, "bench", runtime.registry)
             replay(server.port, calls[:prepared])
             return replay(server.port, calls[prepared:])
@@ -105,7 +107,9 @@ def _latency(workload: Workload, options: argparse.Namespace) -> dict[str, Any]:
             send_all(system, warm)
             wait_all(system, warm)
             jobs = workload.jobs("run", count)[1:]
-            found[f"latency_ms_{in_flight}_in_flight"] = _percentiles(latencies(system, jobs, in_flight))
+            found[f"latency_ms_{in_flight}_in_flight"] = _percentiles(
+                latencies(system, jobs, in_flight)
+            )
     return found
 
 
@@ -128,7 +132,9 @@ def _bytes_per_key(system: System, jobs: Sequence[Job]) -> dict[str, int]:
     return {f"bytes_per_{kind}": round(total / len(addresses))}
 
 
-def _system(workload: Workload, folder: Path, options: argparse.Namespace, *, record: bool = False) -> Any:
+def _system(
+    workload: Workload, folder: Path, options: argparse.Namespace, *, record: bool = False
+) -> Any:
     return running(
         workload.functions, folder, fsync=options.fsync, workers=options.workers, record=record
     )
@@ -143,10 +149,14 @@ class _folder(tempfile.TemporaryDirectory[str]):  # noqa: N801 - used like a fun
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m loadtests.bench", description=__doc__)
-    parser.add_argument("--workloads", default=",".join(WORKLOADS), help="names, with commas between")
+    parser.add_argument(
+        "--workloads", default=",".join(WORKLOADS), help="names, with commas between"
+    )
     parser.add_argument("--fsync", default="always", choices=["always", "everysec", "no"])
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--runs", type=int, default=3, help="the run with the median ratio is shown")
+    parser.add_argument(
+        "--runs", type=int, default=3, help="the run with the median ratio is shown"
+    )
     parser.add_argument("--scale", type=float, default=1.0, help="of the number of commands")
     parser.add_argument("--json", type=Path, help="write all to this file too")
     return parser.parse_args()

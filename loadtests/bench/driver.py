@@ -49,7 +49,9 @@ def wait_all(system: System, jobs: Sequence[Job], within_s: float = 300) -> None
     pending = list(jobs)
     while pending:
         if time.monotonic() > ends:
-            raise RuntimeError(f"{len(pending)} of {len(jobs)} have no result, such as {pending[0]}")
+            raise RuntimeError(
+                f"{len(pending)} of {len(jobs)} have no result, such as {pending[0]}"
+            )
         while sum(system.runtime.store.backlog(system.runtime.registry.partitions)):
             time.sleep(0.01)
         pending = _without_result(system, pending)
@@ -95,4 +97,8 @@ def _without_result(system: System, jobs: Sequence[Job]) -> list[Job]:
         own = runtime.store.keys.partition(runtime.registry.partition_of(job.to))
         pipe.get(own.result(job.id))
     found = pipe.execute()
-    return [j for j, r in zip(jobs, found, strict=True) if r is None or read_result(r).status == "pending"]
+    return [
+        j
+        for j, r in zip(jobs, found, strict=True)
+        if r is None or read_result(r).status == "pending"
+    ]

@@ -38,15 +38,19 @@ def _compare(
             functions = WORKLOADS["counter"].functions
             with running(functions, Path(folder), fsync="always", workers=workers) as system:
                 line[f"cpu_seconds_per_1000_{name}"] = round(measure(system, count), 4)
-    line["many_to_few"] = round(line["cpu_seconds_per_1000_many"] / line["cpu_seconds_per_1000_few"], 3)
-    print(json.dumps(line), flush=True)  # noqa: T201 - this is what the program is for
+    line["many_to_few"] = round(
+        line["cpu_seconds_per_1000_many"] / line["cpu_seconds_per_1000_few"], 3
+    )
+    print(json.dumps(line), flush=True)
 
 
 def _among_entities(system: System, count: int) -> float:
     """CPU per 1,000 increments of entities chosen at random among `count`."""
     _do(system, [_increment(n, f"fill-{n}") for n in range(count)])
-    choose = random.Random(1)  # noqa: S311 - the same choice in each run
-    return _cost(system, [_increment(choose.randrange(count), f"run-{n}") for n in range(_MEASURED)])
+    choose = random.Random(1)
+    return _cost(
+        system, [_increment(choose.randrange(count), f"run-{n}") for n in range(_MEASURED)]
+    )
 
 
 def _behind_events(system: System, count: int) -> float:

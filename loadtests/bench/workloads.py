@@ -33,7 +33,9 @@ def _increments(run: str, count: int) -> list[Job]:
 
 
 def _sum_counters(system: System, count: int) -> dict[str, int]:
-    records = system.runtime.store.load(system.runtime.registry, [f"counter/c{n}" for n in range(1000)])
+    records = system.runtime.store.load(
+        system.runtime.registry, [f"counter/c{n}" for n in range(1000)]
+    )
     total = sum(record.state.value for record in records.values())
     if total != count:
         raise RuntimeError(f"the counters add up to {total}, not {count}")
@@ -49,10 +51,18 @@ def _harbours(system: System, vessels: int) -> None:
     ports = max(1, vessels // 20)
     place = {"latitude": 51.9, "longitude": 4.1}
     jobs = [
-        Job(f"port/p{n}", "RegisterPort", {"name": f"Port {n}", "capacity": _CAPACITY, **place}, f"rp{n}")
+        Job(
+            f"port/p{n}",
+            "RegisterPort",
+            {"name": f"Port {n}", "capacity": _CAPACITY, **place},
+            f"rp{n}",
+        )
         for n in range(ports)
     ]
-    jobs += [Job(f"vessel/v{n}", "RegisterVessel", {"name": f"Vessel {n}"}, f"rv{n}") for n in range(vessels)]
+    jobs += [
+        Job(f"vessel/v{n}", "RegisterVessel", {"name": f"Vessel {n}"}, f"rv{n}")
+        for n in range(vessels)
+    ]
     jobs += [Job(f"vessel/v{n}", "UpdatePosition", place, f"up{n}") for n in range(vessels)]
     send_all(system, jobs)
     wait_all(system, jobs)
@@ -70,7 +80,9 @@ def _dockings(run: str, count: int) -> list[Job]:
 
 def _count_docked(system: System, count: int) -> dict[str, int]:
     ports = max(1, count // 20)
-    records = system.runtime.store.load(system.runtime.registry, [f"port/p{n}" for n in range(ports)])
+    records = system.runtime.store.load(
+        system.runtime.registry, [f"port/p{n}" for n in range(ports)]
+    )
     docked = sum(len(record.state.docked) for record in records.values())
     if any(len(record.state.docked) > _CAPACITY for record in records.values()):
         raise RuntimeError("a port is over its capacity")
@@ -80,6 +92,8 @@ def _count_docked(system: System, count: int) -> dict[str, int]:
 
 
 WORKLOADS = {
-    "counter": Workload("counter", _HERE / "functions", 20_000, _no_preparation, _increments, _sum_counters),
+    "counter": Workload(
+        "counter", _HERE / "functions", 20_000, _no_preparation, _increments, _sum_counters
+    ),
     "docking": Workload("docking", ROOT / "functions", 1_000, _harbours, _dockings, _count_docked),
 }

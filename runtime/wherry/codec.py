@@ -137,7 +137,9 @@ def _unknown(known: _Known, value: Any, at: str) -> Iterator[Fault]:
         for name, part in value.items():
             if name not in known:
                 pointer = name.replace("~", "~0").replace("/", "~1")
-                yield Fault(f"{at}/{pointer}", f"unknown field; known are {', '.join(known) or 'none'}")
+                yield Fault(
+                    f"{at}/{pointer}", f"unknown field; known are {', '.join(known) or 'none'}"
+                )
             elif known[name] is not None:
                 yield from _unknown(known[name], part, f"{at}/{name}")
     elif isinstance(known, list) and isinstance(value, list):

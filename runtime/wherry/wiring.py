@@ -51,7 +51,9 @@ def load_bundles(folder: Path) -> Bundles:
     """
     found = sorted(path.parent for path in folder.glob("*/__init__.py"))
     if not found:
-        raise Misconfigured(f"no bundle in {folder}: each is a folder with __init__.py that exports `app`")
+        raise Misconfigured(
+            f"no bundle in {folder}: each is a folder with __init__.py that exports `app`"
+        )
     if str(folder.resolve()) not in sys.path:
         sys.path.insert(0, str(folder.resolve()))
     apps = [_import_app(path.name, folder) for path in found]
@@ -68,14 +70,21 @@ def fingerprint(folders: Iterable[Path]) -> str:
 
 
 def open_runtime(
-    url: str, namespace: str, bundles: Bundles, *, partitions: int, client: Callable[[str], Redis] = connect
+    url: str,
+    namespace: str,
+    bundles: Bundles,
+    *,
+    partitions: int,
+    client: Callable[[str], Redis] = connect,
 ) -> Runtime:
     """Connect to a namespace. Its number of partitions is that of its first deployment."""
     redis = client(url)
     store = Store(redis, namespace)
     known = deployment(store)
     if known and known["format"] != FORMAT:
-        raise Misconfigured(f"namespace {namespace!r} has format {known['format']}, this is {FORMAT}")
+        raise Misconfigured(
+            f"namespace {namespace!r} has format {known['format']}, this is {FORMAT}"
+        )
     registry = Registry(bundles.app, int(known.get("partitions", partitions)))
     return Runtime(url, namespace, redis, store, registry, bundles)
 
@@ -116,5 +125,7 @@ def _import_app(name: str, folder: Path) -> App:
     except Exception as error:
         raise Misconfigured(f"bundle {name} in {folder} cannot be imported: {error!r}") from error
     if not isinstance(app, App):
-        raise Misconfigured(f"bundle {name} in {folder} exports no `app`: write app = App([...]) in it")
+        raise Misconfigured(
+            f"bundle {name} in {folder} exports no `app`: write app = App([...]) in it"
+        )
     return app

@@ -36,7 +36,9 @@ class Registrar(Generic[S, R]):
     def __init__(self, take: Callable[[Callable[..., Any]], None]) -> None:
         self._take = take
 
-    def __call__(self, fn: Callable[[S, C, Context], Accepted[R]]) -> Callable[[S, C, Context], Accepted[R]]:
+    def __call__(
+        self, fn: Callable[[S, C, Context], Accepted[R]]
+    ) -> Callable[[S, C, Context], Accepted[R]]:
         self._take(fn)
         return fn
 
@@ -94,9 +96,13 @@ class Entity(Generic[K, S]):
 
     def _check_handler(self, command: type[Command[Any, Any]], fn: Callable[..., Any]) -> None:
         if kind_of(command).name != self.kind:
-            raise Misconfigured(f"{command.__name__} is for {kind_of(command).name}, not {self.kind}")
+            raise Misconfigured(
+                f"{command.__name__} is for {kind_of(command).name}, not {self.kind}"
+            )
         if command in self.handlers:
             raise Misconfigured(f"{self.kind} handles {command.__name__} twice")
         taken = list(get_type_hints(fn).values())[1:2]
         if taken and taken[0] is not command:
-            raise Misconfigured(f"{fn.__name__} takes {taken[0]}, but is registered for {command.__name__}")
+            raise Misconfigured(
+                f"{fn.__name__} takes {taken[0]}, but is registered for {command.__name__}"
+            )

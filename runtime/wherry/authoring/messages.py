@@ -25,7 +25,19 @@ R = TypeVar("R")
 KIND_PATTERN = re.compile(r"[a-z][a-z0-9_.]*")
 #: Words of the key table: an entity of such a kind would collide with the store's own keys.
 RESERVED_KINDS = frozenset(
-    {"inbox", "meta", "timers", "timer", "effects", "outbox", "dead", "index", "result", "idem", "feed"}
+    {
+        "inbox",
+        "meta",
+        "timers",
+        "timer",
+        "effects",
+        "outbox",
+        "dead",
+        "index",
+        "result",
+        "idem",
+        "feed",
+    }
     | {"sagas"}  # a path of HTTP
 )
 #: What an entity's key may be: no colon (`rotterdam:log` is a log), no braces (a hash tag).

@@ -46,7 +46,9 @@ class Book:
 
     def _limited(self, pool: Pool, limit: int) -> tuple["Book", PoolStep]:
         if limit < len(self.holds):
-            raise Rejected(pool.below, f"{len(self.holds)} of {self.limit} are taken, {limit} is too few")
+            raise Rejected(
+                pool.below, f"{len(self.holds)} of {self.limit} are taken, {limit} is too few"
+            )
         if limit > pool.most:
             raise ValueError(f"pool {pool.name}: the limit {limit} is over {pool.most}")
         return replace(self, limit=limit), PoolStep(pool.name, "limit", "", str(limit))

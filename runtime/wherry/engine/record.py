@@ -88,7 +88,9 @@ def preview(record: Record, events: Sequence[Event], folded: Folded | None = Non
     spec = record.spec
     if folded is not None:
         stored = [spec.events[type(event).__name__].codec.encode(event) for event in events]
-        return Applied(folded.state, stored, _allowed(record, folded.statuses), record.books, [], [])
+        return Applied(
+            folded.state, stored, _allowed(record, folded.statuses), record.books, [], []
+        )
     after = Applied(record.state, [], [], record.books, [], [])
     status = record.status
     for decided in events:
@@ -168,7 +170,9 @@ def _allowed(record: Record, statuses: Sequence[str]) -> list[str]:
 
 def _require_transition(record: Record, old: str, new: str) -> None:
     if not record.spec.may_follow(old, new):
-        raise Rejected("illegal-transition", f"{record.address} cannot go from {old or 'new'} to {new}")
+        raise Rejected(
+            "illegal-transition", f"{record.address} cannot go from {old or 'new'} to {new}"
+        )
 
 
 def _follow(after: Applied, of: EventSpec, event: Event) -> None:

@@ -150,7 +150,9 @@ class Registry:
         try:
             return self.kinds[name]
         except KeyError:
-            raise NotFound(f"no kind {name!r}; deployed are {', '.join(sorted(self.kinds))}") from None
+            raise NotFound(
+                f"no kind {name!r}; deployed are {', '.join(sorted(self.kinds))}"
+            ) from None
 
     def command(self, kind: str, name: str) -> CommandSpec:
         """Return a command of a kind. Raises NotFound, naming those that there are."""
@@ -176,7 +178,9 @@ def split_address(address: str) -> tuple[str, str]:
     """Return kind and key of `kind/key`. Raises NotFound when the key cannot exist."""
     kind, slash, key = address.partition("/")
     if not slash or not KEY_PATTERN.fullmatch(key):
-        raise NotFound(f"{address!r} is not an address: write kind/key, the key {KEY_PATTERN.pattern}")
+        raise NotFound(
+            f"{address!r} is not an address: write kind/key, the key {KEY_PATTERN.pattern}"
+        )
     return kind, key
 
 
@@ -217,8 +221,10 @@ def check(registry: Registry) -> None:
         for pool in spec.pools:
             for event in pool.rules:
                 if event.__name__ not in spec.events:
-                    raise Misconfigured(f"{spec.name}: pool {pool.name} follows {event.__name__},"
-                                        " which no fold applies")
+                    raise Misconfigured(
+                        f"{spec.name}: pool {pool.name} follows {event.__name__},"
+                        " which no fold applies"
+                    )
 
 
 ANSWER_CODEC: Codec[Answer] = codec_of(Answer)

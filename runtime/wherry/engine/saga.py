@@ -19,10 +19,20 @@ from wherry.codec import Codec, codec_of
 from wherry.engine import saga_state as st
 from wherry.engine.envelope import ANSWER, NOTHING, Answer, Problem
 from wherry.engine.registry import (
-    ANSWER_CODEC, LATER, AskOut, Call, CommandSpec, Decision, EventSpec, Folded, KindSpec, LateAnswer, Origin,
+    ANSWER_CODEC,
+    LATER,
+    AskOut,
+    Call,
+    CommandSpec,
+    Decision,
+    EventSpec,
+    Folded,
+    KindSpec,
+    LateAnswer,
+    Origin,
     Registry,
 )  # fmt: skip
-from wherry.engine.saga_state import OriginState, Order, Raw, SagaState, StepState
+from wherry.engine.saga_state import Order, OriginState, Raw, SagaState, StepState
 from wherry.errors import Rejected
 
 LIFECYCLE = {
@@ -94,8 +104,12 @@ class Driver:
             st.CompensationStarted: lambda s, e: _with(s, status="compensating", problem=e.problem),
             st.UndoStarted: lambda s, e: _with_step(s, e.step, status="undoing"),
             st.StepUndone: lambda s, e: _with_step(s, e.step, status="undone"),
-            st.UndoFailed: lambda s, e: _with_step(s, e.step, status="undo-failed", problem=e.problem),
-            st.SagaCompleted: lambda s, e: _with(s, status="completed", ended_at=e.at, result=e.result),
+            st.UndoFailed: lambda s, e: _with_step(
+                s, e.step, status="undo-failed", problem=e.problem
+            ),
+            st.SagaCompleted: lambda s, e: _with(
+                s, status="completed", ended_at=e.at, result=e.result
+            ),
             st.SagaCompensated: lambda s, e: _with(s, status="compensated", ended_at=e.at),
             st.SagaFailed: lambda s, e: _with(s, status="failed", ended_at=e.at, problem=e.problem),
             st.Ticked: lambda s, e: _with(s, tick=e.tick),
@@ -111,12 +125,19 @@ class Driver:
         data = self.saga.start(given, call.context)
         envelope = call.envelope
         origin = OriginState(
-            envelope.id, envelope.sender, envelope.tag, envelope.reply, envelope.corr, envelope.trace
+            envelope.id,
+            envelope.sender,
+            envelope.tag,
+            envelope.reply,
+            envelope.corr,
+            envelope.trace,
         )
         deadline = call.now_ms + round(self.saga.deadline.total_seconds() * 1000)
         run = Run(self, state, call)
         given_json = Raw(codec_of(self.saga.input_type).encode(given))
-        run.note(st.SagaStarted(given_json, Raw(self.data.encode(data)), call.now_ms, deadline, origin))
+        run.note(
+            st.SagaStarted(given_json, Raw(self.data.encode(data)), call.now_ms, deadline, origin)
+        )
         return run.decide(LATER)
 
     def answer(self, state: State, answer: Answer, call: Call) -> Decision:
@@ -172,7 +193,9 @@ class Driver:
         step = state.step(label)
         assert step is not None  # noqa: S101 - only steps that were asked are answered
         kind = step.to.partition("/")[0]
-        return part.keep(state.data, item, self.registry.command(kind, step.type).reply.decode(reply))
+        return part.keep(
+            state.data, item, self.registry.command(kind, step.type).reply.decode(reply)
+        )
 
     def _part(self, state: State, label: str) -> tuple[Part[Any], Any]:
         name, _, index = label.partition("[")
@@ -304,7 +327,9 @@ class Run:
         self.note(st.StageStarted(stage, tuple(begun)))
         self.asks += asks
 
-    def _begun(self, part: Part[Any], index: int, item: Any, ask: Ask[Any, Any], stage: int) -> StepState:
+    def _begun(
+        self, part: Part[Any], index: int, item: Any, ask: Ask[Any, Any], stage: int
+    ) -> StepState:
         undo = None if part.undo is None else part.undo(self.state.data, item)
         now = self.call.now_ms
         # What cannot be sent has to fail here, where the saga can turn back.
@@ -380,7 +405,9 @@ def _stage_started(state: State, event: st.StageStarted) -> State:
 
 
 def _step_failed(state: State, event: st.StepFailed) -> State:
-    return _with_step(state, event.step, status=event.status, ended_at=event.at, problem=event.problem)
+    return _with_step(
+        state, event.step, status=event.status, ended_at=event.at, problem=event.problem
+    )
 
 
 def _with(state: State, **changes: Any) -> State:

@@ -19,10 +19,25 @@ from wherry.codec import codec_of, to_json
 from wherry.engine.book import due_in_ms
 from wherry.engine.envelope import ANSWER, Answer, Envelope, Problem, Result, read_envelope
 from wherry.engine.record import (
-    Applied, Change, Fields, PoolTimer, Record, apply, event_meta, finish, preview,
+    Applied,
+    Change,
+    Fields,
+    PoolTimer,
+    Record,
+    apply,
+    event_meta,
+    finish,
+    preview,
 )  # fmt: skip
 from wherry.engine.registry import (
-    LATER, AskOut, Call, CommandSpec, Decision, LateAnswer, Registry, split_address,
+    LATER,
+    AskOut,
+    Call,
+    CommandSpec,
+    Decision,
+    LateAnswer,
+    Registry,
+    split_address,
 )  # fmt: skip
 from wherry.errors import Invalid, NotFound, Rejected
 
@@ -153,7 +168,9 @@ class Turn:
             return entry, error
 
     def _root(self, entry: Entry) -> Root:
-        return Root(f"{self.changes.partition}-{entry.id}", local=stream_id(entry.id) >= self.barrier)
+        return Root(
+            f"{self.changes.partition}-{entry.id}", local=stream_id(entry.id) >= self.barrier
+        )
 
     def _cascade(self, delivery: Delivery) -> None:
         """Deliver a message and all that it causes inside the partition."""
@@ -181,7 +198,9 @@ class Turn:
         try:
             record = self._record(delivery.envelope.to)
         except NotFound as error:
-            self._release(self._answer(Outgoing(), delivery.envelope, delivery.root, _refusal(error)))
+            self._release(
+                self._answer(Outgoing(), delivery.envelope, delivery.root, _refusal(error))
+            )
         else:
             self._handle(delivery, record)
 
@@ -223,13 +242,20 @@ class Turn:
         return command
 
     def _call(self, record: Record, envelope: Envelope) -> Call:
-        context = Context(record.spec.name, record.key, self._now, envelope.id, envelope.correlation)
+        context = Context(
+            record.spec.name, record.key, self._now, envelope.id, envelope.correlation
+        )
         return Call(envelope, context, self.changes.now_ms)
 
     # -- what goes out -----------------------------------------------------------------------
 
     def _outgoing(
-        self, delivery: Delivery, record: Record, command: CommandSpec, decision: Decision, after: Applied
+        self,
+        delivery: Delivery,
+        record: Record,
+        command: CommandSpec,
+        decision: Decision,
+        after: Applied,
     ) -> Outgoing:
         envelope, root = delivery.envelope, delivery.root
         version = record.version + len(decision.events)
@@ -275,7 +301,9 @@ class Turn:
     def _answer(self, out: Outgoing, envelope: Envelope, root: Root, result: Result) -> Outgoing:
         """Tell the outcome to the entity that asked, or keep it for the client that sent."""
         if envelope.tag:
-            answer = Answer(envelope.type, envelope.tag, result.status, result.reply, result.problem)
+            answer = Answer(
+                envelope.type, envelope.tag, result.status, result.reply, result.problem
+            )
             message = Envelope(
                 root.next_id(), envelope.sender, ANSWER, raw_body(answer), sender=envelope.to,
                 corr=envelope.correlation, cause=envelope.id, trace=envelope.trace,
@@ -298,7 +326,9 @@ class Turn:
         result = Result(status, version=version, reply=late.reply, problem=late.problem)
         self._answer(out, envelope, root, result)
 
-    def _set_timer(self, out: Outgoing, record: Record, envelope: Envelope, timer: PoolTimer) -> None:
+    def _set_timer(
+        self, out: Outgoing, record: Record, envelope: Envelope, timer: PoolTimer
+    ) -> None:
         id_ = f"{record.address}:{timer.name}"
         id_.encode()  # half of a surrogate pair cannot go to Redis
         if timer.command is None:
@@ -337,7 +367,9 @@ class _WrongVersion(Exception):
 
 def _require_version(record: Record, envelope: Envelope) -> None:
     if envelope.expect is not None and envelope.expect != record.version:
-        raise _WrongVersion(f"{record.address} is at version {record.version}, not {envelope.expect}")
+        raise _WrongVersion(
+            f"{record.address} is at version {record.version}, not {envelope.expect}"
+        )
 
 
 def _refusal(error: Exception) -> Result:

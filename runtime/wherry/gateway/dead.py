@@ -77,4 +77,3 @@ def _gone(letter: str) -> NotFound:
 def _from_outside(shown: Json) -> bool:
     message = shown["message"]
     return isinstance(message, dict) and not message.get("from")
-

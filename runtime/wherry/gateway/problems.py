@@ -41,15 +41,21 @@ def of_error(error: Exception) -> Shown:
             faults = [{"pointer": f.pointer, "message": f.message} for f in error.faults]
             malformed = any("malformed JSON" in f.message for f in error.faults)
             status, code = (400, "malformed-json") if malformed else (422, "invalid")
-            return Shown(code, "The request is not valid", status, 2, text, extra={"errors": faults})
+            return Shown(
+                code, "The request is not valid", status, 2, text, extra={"errors": faults}
+            )
         case errors.NotFound():
             return Shown("not-found", "Not found", 404, 4, text)
         case errors.Conflict():
             return Shown("version-conflict", "The entity has changed", 412, 5, text)
         case errors.KeyReused():
-            return Shown("idempotency-key-reused", "The idempotency key was used before", 422, 2, text)
+            return Shown(
+                "idempotency-key-reused", "The idempotency key was used before", 422, 2, text
+            )
         case errors.Overloaded():
-            return Shown("overloaded", "Too many messages are waiting", 429, 1, text, error.retry_after)
+            return Shown(
+                "overloaded", "Too many messages are waiting", 429, 1, text, error.retry_after
+            )
         case errors.Paused():
             return Shown("paused", "The namespace is paused", 503, 1, text, 5)
         case errors.Unreachable():
@@ -70,9 +76,13 @@ def of_result(result: Result) -> Shown:
         extra["saga_id"] = problem.saga_id
     match problem.code:
         case "version-conflict":
-            return Shown(problem.code, "The entity has changed", 412, 5, problem.detail, extra=extra)
+            return Shown(
+                problem.code, "The entity has changed", 412, 5, problem.detail, extra=extra
+            )
         case "invalid":
-            return Shown(problem.code, "The request is not valid", 422, 2, problem.detail, extra=extra)
+            return Shown(
+                problem.code, "The request is not valid", 422, 2, problem.detail, extra=extra
+            )
         case "not-found":
             return Shown(problem.code, "Not found", 404, 4, problem.detail, extra=extra)
         case "handler-failed":

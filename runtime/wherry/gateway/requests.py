@@ -63,7 +63,12 @@ class Request:
 
 
 def command(
-    registry: Registry, address: str, name: str, body: Any, now_ms: int, options: Options = Options()
+    registry: Registry,
+    address: str,
+    name: str,
+    body: Any,
+    now_ms: int,
+    options: Options = Options(),
 ) -> Request:
     """Check a command and put it into an envelope. `body` is its fields as plain JSON values.
 
@@ -78,7 +83,12 @@ def command(
 
 
 def saga_start(
-    registry: Registry, name: str, body: Any, now_ms: int, options: Options = Options(), saga_id: str = ""
+    registry: Registry,
+    name: str,
+    body: Any,
+    now_ms: int,
+    options: Options = Options(),
+    saga_id: str = "",
 ) -> Request:
     """Check a saga's input. The saga's id is the given one, the idempotency key's, or a new one.
 

@@ -15,7 +15,11 @@ Json = dict[str, Any]
 
 def instant(ms: int) -> str:
     """RFC 3339 in UTC with milliseconds."""
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return (
+        datetime.fromtimestamp(ms / 1000, UTC)
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z")
+    )
 
 
 def state(record: Record, at_ms: int) -> Json:
@@ -51,7 +55,9 @@ def saga(key: str, name: str, plan: list[str], record_state: SagaState[Any]) -> 
     """A saga: its steps as they went, then those of the plan that it has not reached."""
     begun = [step(s) for s in record_state.steps]
     reached = {s.name.partition("[")[0] for s in record_state.steps}
-    waiting = [_pending(n) for n in plan if n not in reached] if record_state.status == "running" else []
+    waiting = (
+        [_pending(n) for n in plan if n not in reached] if record_state.status == "running" else []
+    )
     return {
         "id": key,
         "saga": name,

@@ -86,7 +86,9 @@ class Views:
         """What became of a command. Raises NotFound when it is not known (any more)."""
         result = self.result(address, command_id)
         if result is None:
-            raise NotFound(f"no command {command_id!r} was sent to {address}, or its result is gone")
+            raise NotFound(
+                f"no command {command_id!r} was sent to {address}, or its result is gone"
+            )
         return shapes.command_status(command_id, result)
 
     def result(self, address: str, command_id: str) -> Result | None:
@@ -130,7 +132,13 @@ class Views:
             found = cast(
                 "list[tuple[bytes, float]]",
                 self._redis.zrevrangebyscore(
-                    index, top, "-inf", start=offset, num=limit, withscores=True, score_cast_func=float
+                    index,
+                    top,
+                    "-inf",
+                    start=offset,
+                    num=limit,
+                    withscores=True,
+                    score_cast_func=float,
                 ),
             )
             pairs = ((int(score), key.decode()) for key, score in found)
@@ -160,7 +168,9 @@ class Views:
             if not found:
                 return self._saga_to_be(name, saga_id)
             record = to_record(self._redis, read, found)
-        shown = shapes.saga(saga_id, name, self._registry.app.sagas[name].step_names(), record.state)
+        shown = shapes.saga(
+            saga_id, name, self._registry.app.sagas[name].step_names(), record.state
+        )
         return {**shown, "version": record.version, "updated_at": shapes.instant(int(found[b"at"]))}
 
     def _saga_to_be(self, name: str, saga_id: str) -> Json:
@@ -191,13 +201,21 @@ class Views:
         with reaching():
             for number in range(self._registry.partitions):
                 own = self._keys.partition(number)
-                due = cast("list[tuple[bytes, float]]", self._redis.zrange(own.timers, 0, limit - 1, withscores=True))
+                due = cast(
+                    "list[tuple[bytes, float]]",
+                    self._redis.zrange(own.timers, 0, limit - 1, withscores=True),
+                )
                 messages = self._redis.hmget(own.timer, [id_ for id_, _ in due]) if due else []
-                rows += [_timer(number, id_, at, message) for (id_, at), message in zip(due, messages, strict=True)]
+                rows += [
+                    _timer(number, id_, at, message)
+                    for (id_, at), message in zip(due, messages, strict=True)
+                ]
         rows.sort(key=lambda row: str(row["due"]))
         return {"items": rows[:limit]}
 
-    def _entries(self, log: str, first: int, last: int) -> Iterator[tuple[bytes, dict[bytes, bytes]]]:
+    def _entries(
+        self, log: str, first: int, last: int
+    ) -> Iterator[tuple[bytes, dict[bytes, bytes]]]:
         while first <= last:
             page = cast("Entries", self._redis.xrange(log, f"{first}-0", f"{last}-0", count=MOST))
             yield from page

@@ -48,7 +48,9 @@ def send(keys: Keys, sending: Sending) -> FunctionCall:
     if sending.due_ms is not None:
         args.append(sending.due_ms)
     return FunctionCall(
-        "send", [own.inbox, own.meta, result, idem, own.timers, own.timer, keys.pumps, keys.wake], args
+        "send",
+        [own.inbox, own.meta, result, idem, own.timers, own.timer, keys.pumps, keys.wake],
+        args,
     )
 
 
@@ -68,7 +70,9 @@ def retry(own: PartitionKeys, letter: str, command_id: str, *, mark: bool) -> Fu
     return FunctionCall("retry", [own.dead, own.inbox, own.result(command_id)], [letter, int(mark)])
 
 
-def commit(keys: Keys, changes: Changes, *, result_ttl_ms: int, feed_cap: int = 10_000) -> FunctionCall:
+def commit(
+    keys: Keys, changes: Changes, *, result_ttl_ms: int, feed_cap: int = 10_000
+) -> FunctionCall:
     """Build the call of lua/commit.lua."""
     return _Commit(keys, changes.partition).build(changes, result_ttl_ms, feed_cap)
 
@@ -86,7 +90,13 @@ class _Commit:
 
     def build(self, changes: Changes, result_ttl_ms: int, feed_cap: int) -> FunctionCall:
         args = self.args
-        args += [changes.cursor, changes.upto or changes.cursor, changes.now_ms, result_ttl_ms, feed_cap]
+        args += [
+            changes.cursor,
+            changes.upto or changes.cursor,
+            changes.now_ms,
+            result_ttl_ms,
+            feed_cap,
+        ]
         args.append(len(changes.entities))
         for record, change in changes.entities:
             self._entity(record, change)

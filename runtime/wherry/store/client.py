@@ -133,7 +133,9 @@ class Store:
     def result(self, partition: int, command_id: str) -> Result | None:
         """What became of a command; None when it is not known (any more)."""
         with reaching():
-            found = cast("bytes | None", self.redis.get(self.keys.partition(partition).result(command_id)))
+            found = cast(
+                "bytes | None", self.redis.get(self.keys.partition(partition).result(command_id))
+            )
         return None if found is None else read_result(found)
 
     # -- turns -----------------------------------------------------------------------------------
@@ -142,7 +144,9 @@ class Store:
         """Store a turn, or learn why not."""
         return self.commit_each([changes], result_ttl_ms=result_ttl_ms)[0]
 
-    def commit_each(self, many: Iterable[Changes], *, result_ttl_ms: int) -> list[Committed | Refused]:
+    def commit_each(
+        self, many: Iterable[Changes], *, result_ttl_ms: int
+    ) -> list[Committed | Refused]:
         """Store turns as they come; each is refused on its own.
 
         `many` may compute: while it makes the next turn, Redis stores the one before.
@@ -178,10 +182,14 @@ class Store:
     def position(self, partition: int) -> tuple[str, str]:
         """The cursor and the barrier of a partition."""
         with reaching():
-            cursor, barrier = self.redis.hmget(self.keys.partition(partition).meta, "cursor", "barrier")
+            cursor, barrier = self.redis.hmget(
+                self.keys.partition(partition).meta, "cursor", "barrier"
+            )
         return _text(cursor) or "0-0", _text(barrier) or "0-0"
 
-    def read(self, cursors: dict[int, str], *, count: int, block_ms: int | None) -> dict[int, list[Entry]]:
+    def read(
+        self, cursors: dict[int, str], *, count: int, block_ms: int | None
+    ) -> dict[int, list[Entry]]:
         """Read what waits behind the cursors; wait for the first entry for up to `block_ms`."""
         streams = {self.keys.partition(number).inbox: cursor for number, cursor in cursors.items()}
         numbers = {name.encode(): number for name, number in zip(streams, cursors, strict=True)}
@@ -190,7 +198,9 @@ class Store:
         with reaching(), Stream(self.redis) as stream:
             stream.send("XREAD", "COUNT", count, *block, "STREAMS", *streams, *streams.values())
             (found,) = stream.replies()
-        return {numbers[name]: [_entry(*entry) for entry in entries] for name, entries in _pairs(found)}
+        return {
+            numbers[name]: [_entry(*entry) for entry in entries] for name, entries in _pairs(found)
+        }
 
     def backlog(self, partitions: int) -> list[int]:
         """How many envelopes wait in each partition."""
@@ -245,7 +255,9 @@ def deployed(namespace: str) -> Iterator[None]:
     except redis.exceptions.ResponseError as error:
         if "unction not found" not in str(error):
             raise
-        raise Misconfigured(f"nothing is deployed in namespace {namespace!r}: run `wherry deploy`") from error
+        raise Misconfigured(
+            f"nothing is deployed in namespace {namespace!r}: run `wherry deploy`"
+        ) from error
 
 
 def _require(reply: list[Any], word: bytes) -> None:

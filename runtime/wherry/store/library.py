@@ -68,7 +68,9 @@ def _expand(name: str, included: set[str]) -> str:
 
 
 def _rules(kind: KindSpec) -> str:
-    edges = ", ".join(f"[{_quoted(old)}] = {_set(new)}" for old, new in (kind.lifecycle or {}).items())
+    edges = ", ".join(
+        f"[{_quoted(old)}] = {_set(new)}" for old, new in (kind.lifecycle or {}).items()
+    )
     pools = ", ".join(f"[{_quoted(pool.name)}] = {{ most = {pool.most} }}" for pool in kind.pools)
     return f"{{ transitions = {{ {edges} }}, pools = {{ {pools} }} }}"
 

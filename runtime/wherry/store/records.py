@@ -73,5 +73,7 @@ def _catch_up(redis: Redis, read: EntityRead, record: Record) -> Any:
 
 def _book(pool: str, found: Hash) -> Book:
     prefix = f"pool:{pool}:hold:".encode()
-    holds = {k[len(prefix):].decode(): v.decode() for k, v in found.items() if k.startswith(prefix)}
+    holds = {
+        k[len(prefix) :].decode(): v.decode() for k, v in found.items() if k.startswith(prefix)
+    }
     return Book(int(found.get(f"pool:{pool}:limit".encode(), b"0")), holds)

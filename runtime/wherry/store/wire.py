@@ -55,7 +55,10 @@ class Stream:
         return found
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if self._unread or error is not None:
             self._connection.disconnect()

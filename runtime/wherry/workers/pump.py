@@ -119,7 +119,9 @@ class Pump:
             missing += needed
         loaded = self.store.load(self.registry, missing) if missing else {}
         for shard, _ in turns:
-            shard.learn({a: r for a, r in loaded.items() if self.registry.partition_of(a) == shard.number})
+            shard.learn(
+                {a: r for a, r in loaded.items() if self.registry.partition_of(a) == shard.number}
+            )
         return turns
 
     def _settle(self, shard: Shard, changes: Changes, outcome: Committed | Refused) -> None:
@@ -169,7 +171,10 @@ class Pump:
     def _say_alive(self) -> None:
         self._clock.sync()
         alive = self.store.beat(
-            self.name, self._clock.now_ms(), round(self.options.lease * 1000), self.registry.partitions
+            self.name,
+            self._clock.now_ms(),
+            round(self.options.lease * 1000),
+            self.registry.partitions,
         )
         self._beat_at = time.monotonic() + self.options.beat
         self._share(alive.pumps)
@@ -185,7 +190,8 @@ class Pump:
             return
         kept = {shard.number: shard for shard in self._own}
         self._own = [
-            kept.get(number) or Shard(self.store, self.registry, number, self.code) for number in mine
+            kept.get(number) or Shard(self.store, self.registry, number, self.code)
+            for number in mine
         ]
         self._shards = {shard.number: shard for shard in self._own}
 
@@ -215,7 +221,9 @@ def share(name: str, pumps: Iterable[str], partitions: int) -> list[int]:
     partitions move.
     """
     everyone = sorted(set(pumps) | {name})
-    return [n for n in range(partitions) if max(everyone, key=lambda pump: _weight(pump, n)) == name]
+    return [
+        n for n in range(partitions) if max(everyone, key=lambda pump: _weight(pump, n)) == name
+    ]
 
 
 def _weight(pump: str, partition: int) -> bytes:

@@ -39,7 +39,7 @@ class WherryJob(Job):
         return job
 
     @classmethod
-    def fetch(cls, id: str, connection: Redis, serializer: Any = None) -> "WherryJob":  # noqa: A002
+    def fetch(cls, id: str, connection: Redis, serializer: Any = None) -> "WherryJob":
         """Read a job; whatever serializer was asked for, it is JSON."""
         del serializer
         job: WherryJob = super().fetch(id, connection=connection, serializer=JSONSerializer)
@@ -75,4 +75,3 @@ def enqueue_pump(queue: Queue) -> None:
 def is_empty(queue: Queue) -> bool:
     """Whether no job waits."""
     return queue.count == 0
-
