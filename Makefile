@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 # Everything is phony: lua, tests and functions are also folders, and make would find them up to date.
-.PHONY: help setup fmt check lint types lua test test-unit chaos cover demo load bench acl constraints clean
+.PHONY: help setup fmt check lint types lua test test-unit chaos cover demo load bench docs acl constraints clean
 
 help:
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */\1|/' \
@@ -67,6 +67,9 @@ load: $(READY)  ## locust on a system of its own; LOAD_SECONDS, LOAD_USERS, ... 
 
 bench: $(READY)  ## the benchmark harness
 	$(BIN)/python -m loadtests.bench
+
+docs: $(READY)  ## write the reference pages that are made from the code
+	PYTHONPATH=. $(BIN)/python -m tests.docs.reference
 
 acl:  ## build/users.acl, out of infra/acl
 	@mkdir -p build

@@ -1,0 +1,194 @@
+"""The page of the keys against what a running system writes to a real server."""
+
+import re
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import msgspec
+import pytest
+from redis import Redis
+
+from loadtests.running import ROOT, running
+from tests.docs.pages import DOCS
+from tests.docs.watching import Seen, watching
+from wherry.engine.envelope import Envelope, Problem, Result
+from wherry.engine.saga_state import Order, OriginState, SagaState, StepState
+
+PLACE = {"latitude": 51.95, "longitude": 4.14}
+FLOW = {
+    "X-Correlation-ID": "flow",
+    "traceparent": f"00-{'a' * 32}-{'b' * 16}-01",
+    "Idempotency-Key": "docked",
+}
+
+FAULTY = """
+from wherry import Accepted, App, Command, Context, Entity, Kind, message
+
+
+class FaultyKind(Kind):
+    name = "faulty"
+
+
+@message
+class Break(Command[FaultyKind, None]):
+    pass
+
+
+@message
+class Faulty:
+    pass
+
+
+faulty = Entity(FaultyKind, Faulty())
+
+
+@faulty.handles(Break)
+def break_(faulty: Faulty, command: Break, ctx: Context) -> Accepted[None]:
+    raise RuntimeError("broken")
+
+
+app = App([faulty])
+"""
+
+#: Documented, and not written by what this test does: a cascade of 2,000 messages; by hand.
+NOT_SEEN = {"barrier", "paused"}
+
+
+@dataclass
+class Section:
+    """One key as the page describes it."""
+
+    pattern: str
+    type: str = ""
+    lifetime: str = ""
+    fields: list[str] = field(default_factory=list)
+
+    def fits(self, key: str) -> bool:
+        """Whether it describes a key."""
+        return _fits(
+            self.pattern.replace("{ns:p}", "{wherry:<any>}").replace("ns:", "wherry:"), key
+        )
+
+    def knows(self, name: str) -> bool:
+        """Whether it describes a field."""
+        return any(_fits(known, name) for known in self.fields)
+
+
+def test_every_key_and_every_field_that_is_written_is_documented(written: Seen) -> None:
+    sections = [section for section in _sections() if section.type]
+
+    unknown = []
+    for key, type_ in written.types.items():
+        section = next((s for s in sections if s.fits(key)), None)
+        if section is None or section.type not in {type_, "any"}:
+            unknown.append(f"{type_} {key}")
+        elif section.type in {"hash", "stream"}:
+            names = written.fields.get(key, ())
+            unknown += [f"{key} {name}" for name in names if not section.knows(name)]
+
+    assert unknown == []
+
+
+def test_every_key_and_field_that_is_documented_is_written(written: Seen) -> None:
+    missing = []
+    for section in _sections():
+        keys = [key for key in written.types if section.fits(key)]
+        if section.type and not keys:
+            missing.append(section.pattern)
+        names = {name for key in keys for name in written.fields.get(key, ())}
+        if section.type in {"hash", "stream"}:
+            documented = set(section.fields) - NOT_SEEN
+            unseen = [k for k in documented if not any(_fits(k, name) for name in names)]
+            missing += [f"{section.pattern} {known}" for known in unseen]
+
+    assert missing == []
+
+
+def test_every_key_says_how_long_it_lives() -> None:
+    assert [s.pattern for s in _sections() if s.type and not s.lifetime] == []
+
+
+@pytest.mark.parametrize(
+    ("title", "of"),
+    [
+        ("Envelope", Envelope), ("Result", Result), ("Problem", Problem), ("Saga state", SagaState),
+        ("Step", StepState), ("Order", Order), ("Origin", OriginState),
+    ],
+)  # fmt: skip
+def test_every_field_of_a_stored_json_value_is_documented(
+    title: str, of: type[msgspec.Struct]
+) -> None:
+    section = next(s for s in _sections() if s.pattern == title)
+
+    assert section.fields == [f.encode_name for f in msgspec.structs.fields(of)]
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Seen:
+    """What a system writes: a docking, a delayed command, a dead letter, an idempotency key."""
+    functions = tmp_path_factory.mktemp("bundles")
+    (functions / "docking").symlink_to(ROOT / "functions" / "docking")
+    (functions / "faulty").mkdir()
+    (functions / "faulty" / "__init__.py").write_text(FAULTY, encoding="utf-8")
+    with running(functions, workers=1) as system, watching(system.redis_url) as seen:
+        with httpx.Client(base_url=system.url, timeout=20) as client:
+            _use(client)
+        _find_the_rest(system.redis_url, seen)
+    return seen
+
+
+def _use(client: httpx.Client) -> None:
+    port = {"name": "P", "capacity": 2, **PLACE}
+    said = [
+        client.post("/v1/port/p/RegisterPort", json=port),
+        client.post("/v1/vessel/v/RegisterVessel", json={"name": "V"}),
+        client.post("/v1/vessel/v/UpdatePosition", json=PLACE),
+        client.post("/v1/sagas/docking", json={"vessel_id": "v", "port_id": "p"}, headers=FLOW),
+        client.post("/v1/vessel/v/DepartFromPort?delay=1h", json={}),
+        client.post("/v1/faulty/x/Break", json={}),
+    ]
+    assert [one.status_code for one in said] == [200, 200, 200, 200, 202, 500]
+    time.sleep(0.5)  # RQ writes a little when nobody waits for it
+
+
+def _find_the_rest(url: str, seen: Seen) -> None:
+    """What was there before we watched."""
+    with Redis.from_url(url) as redis:
+        for key in redis.scan_iter():
+            name, type_ = key.decode(), redis.type(key).decode()
+            seen.types.setdefault(name, type_)
+            if type_ == "hash" and not name.startswith("rq:"):
+                names = {field.decode() for field in redis.hkeys(key)}
+                seen.fields.setdefault(name, set()).update(names)
+
+
+def _sections() -> list[Section]:
+    sections: list[Section] = []
+    for line in (DOCS / "reference/keys.md").read_text("utf-8").splitlines():
+        if found := re.match(r"### `?([^`]+)`?$", line):
+            sections.append(Section(found[1]))
+        elif found := re.match(r"Type: (\w+)\. Lifetime: (.+)", line):
+            sections[-1].type, sections[-1].lifetime = found[1], found[2]
+        elif found := re.match(r"\| `([^`]+)` \|", line):
+            sections[-1].fields.append(found[1])
+    return sections
+
+
+def _fits(pattern: str, text: str) -> bool:
+    """Whether a text is as a pattern with <placeholders> says."""
+    parts = re.split(r"(<[^>]+>)", pattern)
+    loose = "<any>", "<timer id>"
+    expression = "".join(
+        re.escape(part) if not part.startswith("<") else ".+" if part in loose else "[^:]+"
+        for part in parts
+    )
+    return re.fullmatch(expression, text) is not None
+
+
+def test_a_pattern_fits_what_it_says_and_nothing_else(tmp_path: Path) -> None:
+    assert Section("{ns:p}:<kind>:<key>").fits("{wherry:3}:port:rotterdam")
+    assert not Section("{ns:p}:<kind>:<key>").fits("{wherry:3}:port:rotterdam:log")
+    assert Section("ns:pumps").fits("wherry:pumps")
+    assert Section("", fields=["pool:<name>:hold:<id>"]).knows("pool:berths:hold:r1")
