@@ -171,6 +171,7 @@ def test_a_bad_query(town: Town, path: str) -> None:
     [
         ("PUT", "/v1/port/a", {"GET", "HEAD"}),
         ("POST", "/v1/port", {"GET", "HEAD"}),
+        ("POST", "/v1/port/a/events", {"GET", "HEAD"}),
         ("GET", "/v1/port/a/ClosePort", {"POST"}),
         ("DELETE", "/v1/sagas/docking", {"GET", "HEAD", "POST"}),
         ("GET", "/v1/dead/1-1-1/drop", {"POST"}),

@@ -235,13 +235,17 @@ def _item(kind: str, key: str, version: bytes, status: bytes, at: bytes) -> Json
     }
 
 
+def statuses(spec: KindSpec) -> list[str]:
+    """Every status that an entity of a kind can have; empty when the kind has no lifecycle."""
+    edges = (spec.lifecycle or {}).items()
+    return sorted({name for old, new in edges for name in (old, *new)} - {""})
+
+
 def _require_status(spec: KindSpec, status: str) -> None:
     """Refuse a status that no entity of the kind can have: a typing error must not look like none."""
-    if not status or spec.lifecycle is None:
-        return
-    known = {name for old, new in spec.lifecycle.items() for name in (old, *new)} - {""}
-    if status not in known:
-        text = f"{spec.name} has no status {status!r}; it has {', '.join(sorted(known))}"
+    known = statuses(spec)
+    if status and known and status not in known:
+        text = f"{spec.name} has no status {status!r}; it has {', '.join(known)}"
         raise Invalid("list", [Fault("/status", text)])
 
 

@@ -1,5 +1,6 @@
 """Commands: `POST /v1/{kind}/{key}/{Command}`, and what became of one."""
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -23,6 +24,8 @@ class Commands:
         """Send a command, and wait for its reply."""
         kind, key, name = (request.path_params[part] for part in ("kind", "key", "command"))
         address = f"{kind}/{key}"
+        if name == "events":  # a resource, and no command
+            raise HTTPException(405, headers={"Allow": "GET, HEAD"})
         service = self._service
         how = manner(service, request, Query(request, {"delay"}).duration_ms("delay"))
         body = await read_json(request)

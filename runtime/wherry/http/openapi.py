@@ -9,6 +9,7 @@ import msgspec
 
 from wherry.authoring.saga import Saga
 from wherry.engine.registry import CommandSpec, KindSpec, Registry
+from wherry.gateway.views import statuses
 from wherry.http import openapi_parts as parts
 from wherry.http.openapi_parts import Json
 
@@ -47,6 +48,7 @@ class Schemas:
     """The JSON schemas of all that is deployed; equal names in two bundles are told apart."""
 
     def __init__(self, registry: Registry) -> None:
+        self.registry = registry
         self._types = [type_ for type_ in _types(registry) if type_ is not None]
         made, components = msgspec.json.schema_components(
             self._types, schema_hook=_hook, ref_template=_REF
@@ -109,7 +111,9 @@ def _entity_paths(kind: KindSpec, schemas: Schemas) -> Json:
     at, name = f"/v1/{kind.name}", kind.name
     state = parts.with_member("State", "state", schemas.of(kind.state.of))
     paths = {
-        at: {"get": parts.listing(f"{name}.list", name, f"List entities of kind {name}", "List")},
+        at: {
+            "get": parts.listing(f"{name}.list", name, f"List entities of {name}", statuses(kind))
+        },
         at + "/{key}": {"get": parts.state(f"{name}.state", name, state)},
         at + "/{key}/events": {
             "get": parts.events(f"{name}.events", name, _any_event(kind, schemas))
@@ -154,9 +158,10 @@ def _saga_paths(saga: Saga[Any, Any, Any], schemas: Schemas) -> Json:
     result = {"anyOf": [schemas.of(_result_type(saga)), {"type": "null"}]}
     shown = parts.with_member("Saga", "result", result)
     tag = f"saga {saga.name}"
+    known = statuses(schemas.registry.kinds[saga.kind])
     return {
         at: {
-            "get": parts.listing(f"{name}.list", tag, f"List sagas of {saga.name}", "List"),
+            "get": parts.listing(f"{name}.list", tag, f"List sagas of {saga.name}", known),
             "post": _start(saga, name, tag, shown, schemas),
         },
         at + "/{id}": {"get": parts.saga(f"{name}.show", tag, shown)},

@@ -46,10 +46,11 @@ def _or_null(schema: Json) -> Json:
 
 
 _TEXT: Json = {"type": "string"}
+_ID: Json = {"type": "string", "pattern": f"^{KEY_PATTERN.pattern}$"}
 _COUNT: Json = {"type": "integer", "minimum": 0}
 _INSTANT: Json = {"type": "string", "format": "date-time"}
-_ID: Json = {"type": "string", "pattern": f"^{KEY_PATTERN.pattern}$"}
 _ANYTHING: Json = {}
+_VERSION: Json = {"type": "integer", "minimum": 1, "maximum": 10**15 - 1}
 
 SCHEMAS: Json = {
     "Problem": _object(
@@ -108,6 +109,10 @@ SCHEMAS: Json = {
 }  # fmt: skip
 
 
+def _matching(pattern: str) -> Json:
+    return {"type": "string", "pattern": f"^{pattern}$"}
+
+
 def _parameter(place: str, name: str, text: str, schema: Json) -> Json:
     required = {"required": True} if place == "path" else {}
     return {"name": name, "in": place, "description": text, "schema": schema, **required}
@@ -122,23 +127,32 @@ PARAMETERS: Json = {
     "Prefer": _parameter("header", "Prefer", "`respond-async`, or `wait=20` (60 at most)", _TEXT),
     "IdempotencyKey": _parameter(
         "header", "Idempotency-Key", "The same key and body get the first answer",
-        {"type": "string", "minLength": 1, "maxLength": 256},
+        _matching("[!#-~][!-~]{0,255}"),
     ),
     "CorrelationId": _parameter(
         "header", "X-Correlation-ID", "Kept with all that follows; made when missing",
-        {"type": "string", "maxLength": 256},
+        _matching("[ -~]{0,256}"),
     ),
     "Traceparent": _parameter("header", "traceparent", "W3C trace context", _TEXT),
-    "IfMatch": _parameter("header", "If-Match", 'The version expected, as in `"v17"`', _TEXT),
+    "IfMatch": _parameter(
+        "header", "If-Match", 'The version expected, as in `"v17"`; `*` is any',
+        _matching(r'("v[0-9]{1,15}"|\*)'),
+    ),
     "IfNoneMatch": _parameter("header", "If-None-Match", "The version that you have", _TEXT),
-    "LastEventId": _parameter("header", "Last-Event-ID", "The last version that you saw", _TEXT),
-    "Delay": _parameter("query", "delay", "`PT60S`, or seconds: handled after that", _TEXT),
+    "LastEventId": _parameter(
+        "header", "Last-Event-ID", "The last version that you saw", _matching("[0-9]{1,15}")
+    ),
+    "Delay": _parameter(
+        "query", "delay", "`PT60S`, or seconds: handled after that",
+        _matching(r"(PT[0-9]{1,8}S|[0-9]{1,8}(\.[0-9]{1,3})?)"),
+    ),
     "SagaId": _parameter("query", "id", "Its id; else the idempotency key's, or a new one", _ID),
     "Limit": _parameter("query", "limit", "Entries of a page", _LIMIT),
-    "Cursor": _parameter("query", "cursor", "`next` of the page before", _TEXT),
-    "Status": _parameter("query", "status", "Only those in this status", _TEXT),
-    "After": _parameter("query", "after", "Only events after this version", _COUNT),
-    "At": _parameter("query", "at", "The state at this version", {"type": "integer", "minimum": 1}),
+    "Cursor": _parameter(
+        "query", "cursor", "`next` of the page before", _matching("([0-9]{1,15}(~.*)?)?")
+    ),
+    "After": _parameter("query", "after", "Only events behind this one", _VERSION | {"minimum": 0}),
+    "At": _parameter("query", "at", "The state at this version", _VERSION),
 }  # fmt: skip
 
 #: What every request that sends something may say.
@@ -171,10 +185,12 @@ def _get(id_: str, tag: str, summary: str, parameters: list[Json], done: Json, *
     }  # fmt: skip
 
 
-def listing(id_: str, tag: str, summary: str, shape: str) -> Json:
-    """A list, a page at a time."""
-    done = response("A page; newest change first", ref("schemas", shape))
-    return _get(id_, tag, summary, refs("Status", "Limit", "Cursor"), done, 404)
+def listing(id_: str, tag: str, summary: str, statuses: list[str]) -> Json:
+    """A list, a page at a time; it can be of one status."""
+    done = response("A page; newest change first", ref("schemas", "List"))
+    schema = _TEXT | ({"enum": ["", *statuses]} if statuses else {})
+    status = _parameter("query", "status", "Only those in this status", schema)
+    return _get(id_, tag, summary, [status, *refs("Limit", "Cursor")], done, 404)
 
 
 def state(id_: str, tag: str, shape: Json) -> Json:
