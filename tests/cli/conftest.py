@@ -13,7 +13,7 @@ from wherry.cli.main import main
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """A system for all tests that do no harm to it."""
     folder = make_project(tmp_path_factory.mktemp("project"))
-    with running(folder, "up", "--ephemeral", "--workers", "1", "--sweep-every", "1") as it:
+    with running(folder, "up", "--ephemeral", "--sweep-every", "1") as it:
         yield it
 
 

@@ -41,11 +41,13 @@ class Everything:
     ("pair", "value"),
     [
         ("text=12", "12"), ("text=", ""), ("text=a=b", "a=b"), ('text={"a":1}', '{"a":1}'),
-        ("named=007", "007"), ("word=1", "1"), ("whole=12", 12), ("whole=-1", -1), ("whole=x", "x"),
+        ("named=007", "007"), ("word=1", "1"),
+        ("whole=12", 12), ("whole=-1", -1), ("whole=x", "x"),
         ("real=1e3", 1000.0), ("flag=true", True), ("flag=yes", "yes"), ("maybe=null", None),
         ("price=1.50", "1.50"), ("at=2030-01-01T00:00:00Z", "2030-01-01T00:00:00Z"),
         ("span=60", 60.0), ("span=1.5h", 5400.0), ("span=PT1M", 60.0), ("many=[1,2]", [1, 2]),
-        ("many=1,2", "1,2"), ('part={"n":1}', {"n": 1}), ("anything=1", 1), ("anything=x", "x"),
+        ("many=1,2", "1,2"),
+        ('part={"n":1}', {"n": 1}), ("anything=1", 1), ("anything=x", "x"),
         ("unknown=1", 1),
     ],
 )  # fmt: skip
@@ -59,7 +61,8 @@ def test_a_value_gets_the_type_of_its_field(pair: str, value: object) -> None:
     ("pairs", "json", "said"),
     [
         (["whole"], None, "field=value"), (["=1"], None, "field=value"),
-        (["whole=1", "whole=2"], None, "twice"), (["span=soon"], None, "60s"), ([], "{", "malformed"),
+        (["whole=1", "whole=2"], None, "twice"),
+        (["span=soon"], None, "60s"), ([], "{", "malformed"),
         (["whole=1"], "[]", "not an object"), ([], "@/no/such/file", "cannot be read"),
         ([], "[" * 100_000, "malformed"), ([], "@a\0b", "cannot be read"),
     ],

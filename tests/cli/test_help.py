@@ -1,11 +1,13 @@
 """Help, and what the command says of itself: quickly, and without what only commands need."""
 
+import json
 import subprocess
 import sys
 
 import pytest
 
 from tests.support.commands import ROOT, clean_environment, run
+from wherry.cli.main import main
 
 # Tells what was imported, and how much CPU time it took, after `wherry --help`.
 PROBE = """
@@ -35,8 +37,6 @@ def test_help_takes_little_cpu_and_imports_nothing_heavy() -> None:
         )
         for _ in range(3)
     ]  # fmt: skip
-    import json
-
     said = [json.loads(probe.stderr.splitlines()[-1]) for probe in probes]
     assert all(code == 0 and heavy == [] for code, _, heavy in said)
     assert min(seconds for _, seconds, _ in said) < 0.4
@@ -44,8 +44,6 @@ def test_help_takes_little_cpu_and_imports_nothing_heavy() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_each_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    from wherry.cli.main import main
-
     with pytest.raises(SystemExit) as ended:
         main([*command.split(), "--help"])
     assert ended.value.code == 0
@@ -60,8 +58,6 @@ def test_each_command_has_help(command: str, capsys: pytest.CaptureFixture[str])
 def test_what_is_not_understood_is_a_usage_error(
     words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from wherry.cli.main import main
-
     with pytest.raises(SystemExit) as ended:
         main(words)
     said = capsys.readouterr()
@@ -69,7 +65,7 @@ def test_what_is_not_understood_is_a_usage_error(
     assert "next: wherry" in said.err
 
 
-def test_errors_have_no_colour_and_no_traceback(tmp_path: object) -> None:
+def test_errors_have_no_colour_and_no_traceback() -> None:
     done = run("get", cwd=ROOT, env={"FORCE_COLOR": ""})
     assert done.code == 2
     assert "\x1b" not in done.err

@@ -129,7 +129,8 @@ def run(*words: str, cwd: Path, env: Mapping[str, str] | None = None, **more: An
     """Run the command in a process of its own."""
     done = subprocess.run(
         [*WHERRY, *words],
-        cwd=cwd, env=clean_environment() | (env or {}), capture_output=True, text=True, timeout=60, **more,
+        cwd=cwd, env=clean_environment() | (env or {}), capture_output=True,
+        text=True, timeout=60, **more,
     )  # fmt: skip
     return Done(done.returncode, done.stdout, done.stderr)
 
@@ -140,7 +141,7 @@ def running(folder: Path, *words: str) -> Iterator[System]:
     errors = folder / "stderr.txt"
     with errors.open("w") as stderr:
         process = subprocess.Popen(
-            [*WHERRY, *words, "--port", "0", "-o", "json"],
+            [*WHERRY, *words, "--port", "0", "--workers", "1", "--linger", "0.5s", "-o", "json"],
             cwd=folder, env=clean_environment(), stdout=subprocess.PIPE, stderr=stderr, text=True,
         )  # fmt: skip
     assert process.stdout is not None
