@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.http.test_commands import problem
-from tests.http.town import Town
+from tests.http.town import Town, wait_until
 
 JSON = "application/json"
 
@@ -14,6 +14,7 @@ JSON = "application/json"
 @pytest.fixture
 def untouched(town: Town, key: str) -> Iterator[None]:
     """Nothing that the namespace keeps may change."""
+    wait_until(town.at_rest)
     before = town.written()
     yield
     assert town.written() == before

@@ -130,6 +130,13 @@ class Town:
         body = {"latitude": latitude, "longitude": 4.1}
         assert self.post(f"/v1/vessel/{key}/UpdatePosition", body).status_code == 200
 
+    def at_rest(self) -> bool:
+        """Whether nothing waits, and nothing will by itself within the next seconds."""
+        keys = [self.runtime.store.keys.partition(number) for number in range(PARTITIONS)]
+        soon = self.runtime.store.now_ms() + 3_000
+        waiting = sum(self.runtime.store.backlog(PARTITIONS))
+        return not waiting and not any(self.redis.zcount(k.timers, 0, soon) for k in keys)
+
     def written(self) -> dict[bytes, bytes | None]:
         """All that the namespace keeps, with its content."""
         keys = sorted(self.redis.scan_iter("{wherry:*"))
