@@ -8,6 +8,7 @@ WherryError
 ├── KeyReused       the idempotency key came with another request before: choose a new key
 ├── Overloaded      the inbox is full: wait, then send again
 ├── Paused          the namespace takes no commands now: wait, then send again
+├── Damaged         what is stored of an entity does not fit the code: mend one of them
 ├── Unreachable     Redis did not answer: the outcome is unknown, repeat with the same id
 └── Misconfigured   wrong from the start: raised at start-up, never while handling
 """
@@ -78,6 +79,10 @@ class Overloaded(WherryError):
 
 class Paused(WherryError):
     """The namespace takes no commands at the moment."""
+
+
+class Damaged(WherryError):
+    """What is stored of an entity cannot be read by this code, or was changed by somebody else."""
 
 
 class Unreachable(WherryError):

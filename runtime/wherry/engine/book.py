@@ -1,6 +1,6 @@
 """A pool's book: its limit and who holds a place, as the engine keeps it beside an entity's state.
 
-The same rules are checked again by lua/commit.lua. A book is never changed: `after` returns the next.
+lua/commit.lua checks the same rules again. A book is never changed: `after` returns the next.
 """
 
 from dataclasses import dataclass, field, replace

@@ -31,7 +31,10 @@ class PoolTimer:
 
 @dataclass(slots=True)
 class Record:
-    """An entity. `version` is the number of its events; `snapshot` that of its stored state."""
+    """An entity. `version` is the number of its events; `snapshot` that of its stored state.
+
+    One with a `fault` cannot be used: messages to it become dead letters, the others go on.
+    """
 
     spec: KindSpec
     key: str
@@ -42,6 +45,7 @@ class Record:
     books: dict[str, Book] = field(default_factory=dict)
     size: int = 0
     change: "Change | None" = None
+    fault: str = ""
 
     @property
     def address(self) -> str:

@@ -74,7 +74,7 @@ class Folded:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a handler decided, in the engine's words. `folded` when it has folded the events itself."""
+    """What a handler decided, in the engine's words; `folded` when it folded the events itself."""
 
     events: tuple[Event, ...] = ()
     reply: Any = None

@@ -39,7 +39,7 @@ from wherry.engine.registry import (
     Registry,
     split_address,
 )  # fmt: skip
-from wherry.errors import Invalid, NotFound, Rejected
+from wherry.errors import Damaged, Invalid, NotFound, Rejected
 
 #: A turn takes no further entry after this many deliveries: a commit must stay short.
 BUDGET = 512
@@ -208,6 +208,8 @@ class Turn:
         """Decide; all that may fail comes before anything is changed."""
         envelope = delivery.envelope
         try:
+            if record.fault:
+                raise Damaged(f"{record.address}: {record.fault}")
             command = self._command(record, envelope)
             body = delivery.body
             if body is None:
@@ -344,10 +346,11 @@ class Turn:
     def _fail(self, delivery: Delivery, error: Exception) -> None:
         """A handler raised: keep the message as a dead letter, and tell who waits."""
         envelope = delivery.envelope
+        code = "entity-damaged" if isinstance(error, Damaged) else "handler-failed"
         text = "".join(traceback.format_exception(error)[-6:])
-        self._bury(envelope, to_json(envelope), "handler-failed", text)
+        self._bury(envelope, to_json(envelope), code, text)
         said = _printable(f"{envelope.type} raised {type(error).__name__}: {error}")
-        dead = Result("dead", problem=Problem("handler-failed", said))
+        dead = Result("dead", problem=Problem(code, said))
         self._release(self._answer(Outgoing(), envelope, delivery.root, dead))
 
     def _bury_unreadable(self, entry: Entry, error: Invalid) -> None:

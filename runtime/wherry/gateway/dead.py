@@ -1,4 +1,4 @@
-"""Dead letters: messages that could not be handled. They stay until somebody retries or drops them."""
+"""Dead letters: messages that could not be handled. They stay until retried or dropped."""
 
 import re
 from typing import cast

@@ -58,6 +58,8 @@ def of_error(error: Exception) -> Shown:
             )
         case errors.Paused():
             return Shown("paused", "The namespace is paused", 503, 1, text, 5)
+        case errors.Damaged():
+            return Shown("entity-damaged", "The entity cannot be read", 500, 1, text)
         case errors.Unreachable():
             return Shown("redis-unreachable", "Redis does not answer", 503, 7, text, 1)
         case errors.Misconfigured():

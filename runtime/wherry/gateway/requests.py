@@ -121,7 +121,7 @@ def new_id() -> str:
 
 
 def command_id_of(address: str, idempotency_key: str) -> str:
-    """The id of the command that an entity got with an idempotency key: other entities, other ids."""
+    """The id of the command that came with an idempotency key: other entities, other ids."""
     return _digest(address.encode(), idempotency_key.encode())
 
 

@@ -12,7 +12,7 @@ from wherry.errors import Fault, Invalid, NotFound
 from wherry.gateway import shapes
 from wherry.gateway.shapes import Json
 from wherry.store.client import reaching
-from wherry.store.records import entity_reads, fold_event, to_record
+from wherry.store.records import entity_reads, fold_event, to_record, usable
 from wherry.wiring import Runtime
 
 Entries = list[tuple[bytes, dict[bytes, bytes]]]
@@ -41,7 +41,8 @@ class Views:
                 raise NotFound(f"{address}: nothing has happened to it yet")
             if at is not None:
                 return self._state_at(address, at, int(found[b"version"]))
-            return shapes.state(to_record(self._redis, read, found), int(found[b"at"]))
+            record = usable(to_record(self._redis, read, found))
+            return shapes.state(record, int(found[b"at"]))
 
     def _state_at(self, address: str, version: int, newest: int) -> Json:
         if not 1 <= version <= newest:
@@ -167,7 +168,7 @@ class Views:
             found = cast("dict[bytes, bytes]", self._redis.hgetall(read.hash))
             if not found:
                 return self._saga_to_be(name, saga_id)
-            record = to_record(self._redis, read, found)
+            record = usable(to_record(self._redis, read, found))
         shown = shapes.saga(
             saga_id, name, self._registry.app.sagas[name].step_names(), record.state
         )

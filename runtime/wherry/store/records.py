@@ -10,6 +10,7 @@ from wherry.authoring.messages import Event
 from wherry.engine.book import Book
 from wherry.engine.record import Record, fresh
 from wherry.engine.registry import KindSpec, Registry, split_address
+from wherry.errors import Damaged
 from wherry.store.keys import Keys
 
 Hash = dict[bytes, bytes]
@@ -45,7 +46,15 @@ def to_record(redis: Redis, read: EntityRead, found: Hash) -> Record:
     if record.snapshot:
         _take_snapshot(record, found[b"state"])
     if record.snapshot < record.version:
-        record.state = _catch_up(redis, read, record)
+        missing = redis.xrange(read.log, f"{record.snapshot + 1}-0", f"{record.version}-0")
+        _catch_up(record, cast("list[tuple[bytes, Hash]]", missing))
+    return record
+
+
+def usable(record: Record) -> Record:
+    """Return the record. Raises Damaged when it could not be read."""
+    if record.fault:
+        raise Damaged(f"{record.address}: {record.fault}")
     return record
 
 
@@ -64,11 +73,15 @@ def _take_snapshot(record: Record, state: bytes) -> None:
         record.snapshot = 0
 
 
-def _catch_up(redis: Redis, read: EntityRead, record: Record) -> Any:
-    state = record.state
-    for _, fields in redis.xrange(read.log, f"{record.snapshot + 1}-0", f"{record.version}-0"):
-        state = fold_event(read.spec, state, fields)
-    return state
+def _catch_up(record: Record, events: list[tuple[bytes, Hash]]) -> None:
+    """Fold what the stored state does not hold yet. What cannot be folded makes a fault."""
+    for id_, fields in events:
+        try:
+            record.state = fold_event(record.spec, record.state, fields)
+        except Exception as error:  # noqa: BLE001 - a fold is the bundle's code
+            name = fields.get(b"type", b"?").decode(errors="replace")
+            record.fault = f"event {id_.decode()} ({name}) does not fit the code: {error!r}"
+            return
 
 
 def _book(pool: str, found: Hash) -> Book:

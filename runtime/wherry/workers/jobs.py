@@ -1,7 +1,5 @@
 """The entry points that an RQ job may name. They take only the namespace: a job carries no data."""
 
-from __future__ import annotations
-
 import logging
 import os
 import socket

@@ -138,8 +138,15 @@ class Pump:
             return
         shard.refusals += 1
         if shard.refusals > 1:
-            # Not a stale memory: the rules in Redis are not those of this code, or a log is damaged.
-            log.error("partition %s: refused %s times, %s", shard.number, shard.refusals, outcome)
+            self._refused_again(shard, outcome)
+
+    def _refused_again(self, shard: Shard, outcome: Refused) -> None:
+        """Not a stale memory, then: an entity is damaged, or Redis has the rules of other code."""
+        log.error("partition %s: refused %s times, %s", shard.number, shard.refusals, outcome)
+        if outcome.code in {"VERSION", "POOL"}:
+            entity, _, why = outcome.detail.partition(" ")
+            shard.distrust(entity, f"its commits are refused: {outcome.code} {why}")
+        else:
             time.sleep(min(0.1 * shard.refusals, 2.0))
 
     def _read(self) -> dict[int, list[Entry]]:

@@ -1,6 +1,6 @@
 """The RQ queue of a namespace. Jobs are JSON, and can only name our two entry points."""
 
-from typing import Any
+from typing import Any, cast
 
 from redis import Redis
 from rq import Queue
@@ -35,15 +35,15 @@ class WherryJob(Job):
     def create(cls, *args: Any, **kwargs: Any) -> "WherryJob":
         """Make a job; whatever serializer was asked for, it is JSON."""
         kwargs["serializer"] = JSONSerializer
-        job: WherryJob = super().create(*args, **kwargs)
-        return job
+        return cast("WherryJob", super().create(*args, **kwargs))
 
     @classmethod
-    def fetch(cls, id: str, connection: Redis, serializer: Any = None) -> "WherryJob":
+    def fetch(
+        cls, id: str, connection: Redis | None = None, serializer: Any = None
+    ) -> "WherryJob":
         """Read a job; whatever serializer was asked for, it is JSON."""
         del serializer
-        job: WherryJob = super().fetch(id, connection=connection, serializer=JSONSerializer)
-        return job
+        return cast("WherryJob", super().fetch(id, connection, JSONSerializer))
 
     @property
     def func(self) -> Any:

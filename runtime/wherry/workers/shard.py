@@ -29,6 +29,7 @@ class Shard:
     next_due: int | None = None
     refusals: int = 0
     _records: OrderedDict[str, Record] = field(default_factory=OrderedDict)
+    _distrusted: dict[str, str] = field(default_factory=dict)
 
     def find(self) -> None:
         """Learn where the partition stands."""
@@ -49,7 +50,14 @@ class Shard:
 
     def learn(self, records: dict[str, Record]) -> None:
         """Remember entities as they are stored now."""
+        for address, why in self._distrusted.items():
+            if address in records:
+                records[address].fault = why
         self._records.update(records)
+
+    def distrust(self, entity: str, why: str) -> None:
+        """Let messages to an entity become dead letters: its commits are refused, whatever we do."""
+        self._distrusted[entity] = why
 
     def settle(self, changes: Changes, stored: Committed) -> None:
         """Go on from a turn that is stored."""
@@ -64,7 +72,7 @@ class Shard:
         records = self._records
         missing = [address for address in addresses if address not in records]
         if missing:
-            records.update(self.store.load(self.registry, missing))
+            self.learn(self.store.load(self.registry, missing))
         for address in addresses:
             records.move_to_end(address)
         return {address: records[address] for address in addresses}
