@@ -74,3 +74,14 @@ def test_who_waits_while_nobody_works_starts_a_pump(lonely: Town) -> None:
         town.redis.set("wherry:wake", "1", px=60_000)
 
         assert town.post("/v1/lamp/a/Switch").json()["version"] == 1
+
+
+@pytest.mark.slow
+def test_nonsense_on_the_channel_of_replies_stops_nothing(lonely: Town) -> None:
+    with lonely as town:
+        (channel,) = town.redis.pubsub_channels("wherry:replies:*")
+        town.redis.publish(channel, b"nonsense")
+
+        wait_until(lambda: "nobody understands" in town.log())
+        wait_until(lambda: town.redis.pubsub_channels("wherry:replies:*"))
+        assert town.post("/v1/lamp/a/Switch").json()["version"] == 1

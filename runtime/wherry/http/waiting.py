@@ -1,11 +1,14 @@
 """Waiting: who waits for which command, and the channel on which results arrive."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 
 from wherry.engine.envelope import Result, read_result
 from wherry.errors import Unreachable
+
+log = logging.getLogger(__name__)
 
 Arrival = asyncio.Future[Result | None]
 Subscribe = Callable[[], AbstractAsyncContextManager[AsyncIterator[bytes]]]
@@ -23,7 +26,9 @@ class Waiters:
     @contextmanager
     def expect(self, command_id: str) -> Iterator[Arrival]:
         """Wait for a command: the future gets its result, or None when waiting is over."""
-        arrival: Arrival = asyncio.get_running_loop().create_future()
+        arrival: log = logging.getLogger(__name__)
+
+Arrival = asyncio.get_running_loop().create_future()
         waiting = self._arrivals.setdefault(command_id, [])
         waiting.append(arrival)
         try:
@@ -60,5 +65,8 @@ async def listen(waiters: Waiters, subscribe: Subscribe, subscribed: asyncio.Eve
                 async for data in messages:
                     waiters.arrived(read_result(data))
         except Unreachable:
-            subscribed.clear()
-            await asyncio.sleep(PAUSE_S)
+            log.debug("the channel of replies is lost")
+        except Exception:
+            log.exception("the channel of replies brought something that nobody understands")
+        subscribed.clear()
+        await asyncio.sleep(PAUSE_S)
