@@ -103,6 +103,16 @@ def test_another_waiter_wakes_a_pump_for_a_sender_that_died(site: Site) -> None:
     assert counted(site) == 3
 
 
+def test_a_command_that_comes_right_after_a_pump_has_left_finds_another(site: Site) -> None:
+    """The mark of the sender that woke the first pump must not keep the next one from it."""
+    site.linger = 0
+    site.worker()
+    for _ in range(20):
+        site.send("counter/a", "Increment", {"by": 1})
+        site.rest(within_s=30)
+    assert counted(site) == 20
+
+
 def test_a_busy_worker_ends_its_turn_on_sigterm(site: Site) -> None:
     site.send_increments(20_000)
     worker = site.worker()

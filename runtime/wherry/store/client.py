@@ -170,9 +170,12 @@ class Store:
         return Alive([name.decode() for name in reply[1]], [_due(due) for due in reply[2]])
 
     def leave(self, pump: str) -> None:
-        """Say that a pump has ended."""
+        """Say that a pump has ended. The promise that started it is kept: the next may be made."""
         with reaching():
-            self.redis.zrem(self.keys.pumps, pump)
+            pipe = self.redis.pipeline(transaction=False)
+            pipe.zrem(self.keys.pumps, pump)
+            pipe.getdel(self.keys.wake)
+            pipe.execute()
 
     def alive(self, now_ms: int) -> list[str]:
         """The pumps that are alive."""
