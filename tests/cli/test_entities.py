@@ -53,6 +53,13 @@ def test_a_rejection_names_subject_code_and_the_next_command(wherry: Wherry, por
         (["{port}", "ChangeCapacity", "capacity=2", "--delay", "x"], 2, "duration"),
         (["{port}", "ChangeCapacity", "capacity=2", "--id", "a:b"], 2, "/id"),
         (["{port}", "ChangeCapacity", "capacity=2", "--expect-version", "9"], 5, "version"),
+        (["{port}", "ChangeCapacity", "capacity=2", "--expect-version", "-1"], 2, "expect"),
+        (["{port}", "ChangeCapacity", "capacity=2", "--delay", "999999999d"], 2, "ten years"),
+        (["{port}", "ChangeCapacity", "capacity=2", "--wait", "-1"], 2, "--wait"),
+        (["{port}", "ChangeCapacity", "capacity=1e999"], 2, "/capacity"),
+        (["{port}", "ChangeCapacity", "capacity=99999999999999999999999"], 2, "capacity"),
+        (["vessel/v", "RegisterVessel", "name=\udcff"], 2, "RegisterVessel"),
+        (["vessel/\udcff\x1b[2J", "RegisterVessel", "name=x"], 4, "\\x1b"),
         (["{port}", "Nope"], 4, "ReserveDocking"),
         (["nope/x", "Nope"], 4, "no kind 'nope'"),
         (["port/a:b", "ClosePort"], 4, "a:b"),
@@ -115,6 +122,22 @@ def test_get_shows_the_state_now_and_then(wherry: Wherry, port: str) -> None:
         "error: port/nowhere: not-found: nothing has happened to it yet",
         "  next: wherry list port",
     ]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["events", "--after", "-5"],
+        ["events", "--limit", "0"],
+        ["get", "--at", "-1"],
+        ["get", "--at", "x"],
+    ],
+)
+def test_numbers_that_make_no_sense_are_usage_errors(wherry: Wherry, words: list[str]) -> None:
+    done = wherry(words[0], "port/x", *words[1:])
+    assert (done.code, done.out) == (2, "")
+    assert wherry("list", "port", "--limit", "0").code == 2
+    assert wherry("list", "port", "--cursor", "x").code == 2
 
 
 def test_output_is_a_table_a_document_or_lines(wherry: Wherry, port: str) -> None:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -125,7 +125,7 @@ def clean_environment() -> dict[str, str]:
     return kept | {"PYTHONPATH": str(ROOT / "runtime")}
 
 
-def run(*words: str, cwd: Path, env: Mapping[str, str] | None = None, **more: Any) -> Done:
+def run(*words: str, cwd: Path, env: dict[str, str] | None = None, **more: Any) -> Done:
     """Run the command in a process of its own."""
     done = subprocess.run(
         [*WHERRY, *words],

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
 
 from wherry.cli.options import ENTITIES, NOTHING, Common, Flag
 from wherry.cli.session import Session, session
@@ -12,7 +13,9 @@ _EVENT = ("version", "at", "type", "data")
 _ENTITY = ("key", "status", "version", "updated_at")
 _TIMER = ("due", "entity", "command", "partition", "id")
 
-Limit = Annotated[int, Parameter(help="How many at most.")]
+_AT_LEAST_0 = Number(gte=0)
+
+Limit = Annotated[int, Parameter(help="How many at most.", validator=Number(gte=1))]
 Status = Annotated[str, Parameter(help="Only those in this status.")]
 Cursor = Annotated[str, Parameter(help="Where to go on: `next` of the page before.")]
 
@@ -31,7 +34,9 @@ def get(
     entity: str,
     /,
     *,
-    at: Annotated[int | None, Parameter(help="The state as it was at this version.")] = None,
+    at: Annotated[
+        int | None, Parameter(help="The state as it was at this version.", validator=_AT_LEAST_0)
+    ] = None,
     common: Common = NOTHING,
 ) -> int:
     """Show the state of an entity."""
@@ -45,8 +50,12 @@ def events(
     /,
     *,
     follow: Annotated[bool, Flag, Parameter(help="Go on with new ones, one a line.")] = False,
-    after: Annotated[int, Parameter(help="Only those after this version.")] = 0,
-    limit: Annotated[int | None, Parameter(help="How many at most; without it all.")] = None,
+    after: Annotated[
+        int, Parameter(help="Only those after this version.", validator=_AT_LEAST_0)
+    ] = 0,
+    limit: Annotated[
+        int | None, Parameter(help="How many at most; without it all.", validator=Number(gte=1))
+    ] = None,
     common: Common = NOTHING,
 ) -> int:
     """Show what has happened to an entity, the oldest first."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
 
 from wherry.cli import fields
 from wherry.cli.failure import WAITING, Failed, about, usage
@@ -33,7 +34,8 @@ class SendFlags:
 
     json: JsonBody = None
     expect_version: Annotated[
-        int | None, Parameter(help="Refuse unless the entity is at this version.")
+        int | None,
+        Parameter(help="Refuse unless the entity is at this version.", validator=Number(gte=0)),
     ] = None
     key: Key = None
     id: Annotated[str | None, Parameter(help="Id of the command; made when not given.")] = None

@@ -18,6 +18,8 @@ from wherry.store.calls import Sending
 
 #: An id or an idempotency key becomes part of a Redis key, so it has the form of an entity's key.
 _ID = KEY_PATTERN
+#: A due time has at most 15 digits in Lua; nobody waits that long.
+LONGEST_DELAY_MS = 10 * 366 * 86_400_000
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -175,6 +177,8 @@ def _checked(codec: Codec[Any], body: Any, subject: str) -> msgspec.Raw:
 def _check_options(options: Options) -> None:
     if options.id and not _ID.fullmatch(options.id):
         raise Invalid("command id", [Fault("/id", f"must match {_ID.pattern}")])
+    if not 0 <= options.delay_ms <= LONGEST_DELAY_MS:
+        raise Invalid("delay", [Fault("", "is longer than ten years")])
     if len(options.key) > 256:
         raise Invalid("idempotency key", [Fault("", "is longer than 256 characters")])
     if options.trace and not _TRACEPARENT.fullmatch(options.trace):
