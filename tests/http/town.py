@@ -87,7 +87,7 @@ class Town:
         """Start an HTTP process; return it with its URL."""
         ready = self.folder / f"ready-{time.monotonic_ns()}"
         process = self._start("serve", options, str(ready))
-        wait_until(lambda: ready.exists() and bool(ready.read_text()) or process.poll(), 20)
+        wait_until(lambda: (ready.exists() and ready.read_text()) or process.poll(), 20)
         assert process.poll() is None, self.log()
         return process, ready.read_text()
 

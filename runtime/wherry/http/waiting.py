@@ -26,9 +26,7 @@ class Waiters:
     @contextmanager
     def expect(self, command_id: str) -> Iterator[Arrival]:
         """Wait for a command: the future gets its result, or None when waiting is over."""
-        arrival: log = logging.getLogger(__name__)
-
-Arrival = asyncio.get_running_loop().create_future()
+        arrival: Arrival = asyncio.get_running_loop().create_future()
         waiting = self._arrivals.setdefault(command_id, [])
         waiting.append(arrival)
         try:
