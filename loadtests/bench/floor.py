@@ -46,7 +46,11 @@ def _receive(connection: socket.socket, count: int, room: threading.Semaphore) -
     while seen < count:
         reader.feed(connection.recv(1 << 18))
         while (reply := reader.gets()) is not False:
-            if isinstance(reply, hiredis.ReplyError):
-                raise RuntimeError(f"the replay was refused: {reply}")
+            _require_taken(reply)
             seen += 1
             room.release()
+
+
+def _require_taken(reply: object) -> None:
+    if isinstance(reply, hiredis.ReplyError):
+        raise RuntimeError(f"the replay was refused: {reply}")  # noqa: TRY004 - not about types

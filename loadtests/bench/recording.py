@@ -26,7 +26,7 @@ def record_calls(file: Path) -> None:
         out.flush()
         return words
 
-    FunctionCall.words = recorded  # type: ignore[method-assign]
+    FunctionCall.words = recorded  # type: ignore[method-assign, assignment]
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from loadtests.bench.recording import recording
-from wherry.store.server import Server
+from wherry.store.server import Fsync, Server
 from wherry.wiring import Runtime, deploy, load_bundles, open_runtime
 from wherry.workers.queue import enqueue_pump, open_queue
 
@@ -62,7 +62,7 @@ class System:
 
 @contextmanager
 def running(
-    functions: Path, folder: Path, *, fsync: str, workers: int, record: bool = False
+    functions: Path, folder: Path, *, fsync: Fsync, workers: int, record: bool = False
 ) -> Iterator[System]:
     """Start a system with the bundles of a folder; stop all of it at the end."""
     with Server(folder / "data", fsync=fsync) as server:
@@ -85,11 +85,11 @@ def running(
 def _start_worker(
     url: str, functions: Path, folder: Path, record: Path | None
 ) -> subprocess.Popen[bytes]:
+    program = [sys.executable, "-m", "loadtests.bench.worker"]
     with (folder / "workers.log").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "loadtests.bench.worker", url, str(functions), str(record or "")],
-            cwd=ROOT, stdout=log, stderr=log,
-        )  # fmt: skip
+            [*program, url, str(functions), str(record or "")], cwd=ROOT, stdout=log, stderr=log
+        )
 
 
 def _wait_for_workers(system: System, count: int) -> None:

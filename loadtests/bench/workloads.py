@@ -14,7 +14,7 @@ _HERE = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """One workload. `jobs(run, count)` makes the jobs of one run; `verify` raises when one is wrong."""
+    """One workload. `jobs(run, count)` makes the jobs of a run; `verify` raises if one is wrong."""
 
     name: str
     functions: Path
