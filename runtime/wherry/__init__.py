@@ -12,7 +12,8 @@ __all__ = [
     # Messages
     "Command", "Event", "Kind", "Ref", "message",
     # Entities
-    "Accepted", "Context", "Entity", "Lifecycle", "Pool", "StartTimer", "StopTimer", "Tell", "accept",
+    "Accepted", "Context", "Entity", "Lifecycle", "Pool", "StartTimer", "StopTimer", "Tell",
+    "accept",
     # Sagas
     "Ask", "Each", "Saga", "Step",
     # Deploy this

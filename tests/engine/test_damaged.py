@@ -5,8 +5,8 @@ import time
 import pytest
 
 from tests.support.yard import Add, Yard
+from wherry.engine.record import usable
 from wherry.errors import Damaged
-from wherry.store.records import usable
 from wherry.workers.pump import Pump, PumpOptions
 
 

@@ -39,6 +39,7 @@ class Registrar(Generic[S, R]):
     def __call__(
         self, fn: Callable[[S, C, Context], Accepted[R]]
     ) -> Callable[[S, C, Context], Accepted[R]]:
+        """Take the handler, and leave it as it is."""
         self._take(fn)
         return fn
 

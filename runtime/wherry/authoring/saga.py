@@ -1,6 +1,6 @@
 """A saga: named steps over entities, each with an optional undo.
 
-    docking = Saga("docking", start=start, result=lambda s: s.docked, deadline=timedelta(minutes=10))
+    docking = Saga("docking", start=start, result=lambda s: s.docked, deadline=timedelta(hours=1))
     docking.step("reserve", lambda s: Ask(s.port, ReserveDocking(s.reservation_id, s.vessel_id)),
                  undo=lambda s: Tell(s.port, ExpireReservation(s.reservation_id)))
     docking.each("load", lambda s: s.crates, lambda s, crate: Ask(s.vessel, LoadCargo(crate)))

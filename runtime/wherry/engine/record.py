@@ -10,7 +10,7 @@ from wherry.codec import to_json
 from wherry.engine.book import Book, PoolStep
 from wherry.engine.envelope import Envelope
 from wherry.engine.registry import EventSpec, Folded, KindSpec
-from wherry.errors import Rejected
+from wherry.errors import Damaged, Rejected
 
 Fields = list[bytes | str]
 
@@ -75,6 +75,13 @@ class Applied:
     books: dict[str, Book]
     steps: list[PoolStep]
     timers: list[PoolTimer]
+
+
+def usable(record: Record) -> Record:
+    """Return the record. Raises Damaged when it cannot be used."""
+    if record.fault:
+        raise Damaged(f"{record.address}: {record.fault}")
+    return record
 
 
 def fresh(spec: KindSpec, key: str) -> Record:

@@ -44,6 +44,7 @@ LIFECYCLE = {
 UNDO = "undo:"
 
 State = SagaState[Any]
+Folds = dict[type[Event], Callable[[State, Any], State]]
 
 
 def saga_kind(saga: Saga[Any, Any, Any], registry: Registry) -> KindSpec:
@@ -95,7 +96,7 @@ class Driver:
 
     def events(self) -> dict[str, EventSpec]:
         """Every event of a saga with its fold."""
-        folds: dict[type[Event], Callable[[State, Any], State]] = {
+        folds: Folds = {
             st.SagaStarted: self._started,
             st.StageStarted: _stage_started,
             st.StepDone: self._step_done,
@@ -174,7 +175,7 @@ class Driver:
 
     # -- folds that need the bundle --------------------------------------------------------------
 
-    def _started(self, state: State, event: st.SagaStarted) -> State:
+    def _started(self, _: State, event: st.SagaStarted) -> State:
         return SagaState(
             status="running", input=event.input, data=self.data.decode(event.data),
             started_at=event.at, deadline=event.deadline, tick=event.deadline, origin=event.origin,

@@ -28,6 +28,7 @@ from wherry.engine.record import (
     event_meta,
     finish,
     preview,
+    usable,
 )  # fmt: skip
 from wherry.engine.registry import (
     LATER,
@@ -208,9 +209,7 @@ class Turn:
         """Decide; all that may fail comes before anything is changed."""
         envelope = delivery.envelope
         try:
-            if record.fault:
-                raise Damaged(f"{record.address}: {record.fault}")
-            command = self._command(record, envelope)
+            command = self._command(usable(record), envelope)
             body = delivery.body
             if body is None:
                 # Only what comes from outside may have fields that nobody knows.

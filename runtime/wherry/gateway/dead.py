@@ -1,16 +1,18 @@
 """Dead letters: messages that could not be handled. They stay until retried or dropped."""
 
 import re
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from wherry.errors import NotFound
 from wherry.gateway import shapes
 from wherry.gateway.sending import Sender
 from wherry.gateway.shapes import Json
-from wherry.gateway.views import Entries
 from wherry.store import calls
 from wherry.store.client import reaching
 from wherry.wiring import Runtime
+
+if TYPE_CHECKING:
+    from wherry.gateway.views import Entries
 
 _ID = re.compile(r"(?P<partition>\d{1,5})-(?P<entry>\d{1,15}-\d{1,15})")
 

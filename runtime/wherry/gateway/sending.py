@@ -2,8 +2,6 @@
 
 import time
 
-from rq import Queue
-
 from wherry.engine.envelope import Result
 from wherry.gateway.requests import Request
 from wherry.store.client import Sent, reaching
@@ -19,7 +17,7 @@ class Sender:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._queue: Queue = open_queue(runtime.redis, runtime.namespace)
+        self._queue = open_queue(runtime.redis, runtime.namespace)
 
     def send(self, request: Request) -> Sent:
         """Send a request. Raises Overloaded, Paused, KeyReused, Unreachable."""

@@ -6,16 +6,17 @@ from typing import Any, cast
 
 from wherry.authoring.messages import KEY_PATTERN
 from wherry.engine.envelope import Result, read_envelope
-from wherry.engine.record import fresh
+from wherry.engine.record import fresh, usable
 from wherry.engine.registry import KindSpec
 from wherry.errors import Fault, Invalid, NotFound
 from wherry.gateway import shapes
 from wherry.gateway.shapes import Json
 from wherry.store.client import reaching
-from wherry.store.records import entity_reads, fold_event, to_record, usable
+from wherry.store.records import entity_reads, fold_event, to_record
 from wherry.wiring import Runtime
 
 Entries = list[tuple[bytes, dict[bytes, bytes]]]
+Messages = list[bytes | None]
 
 #: The longest page of a list or a log.
 MOST = 1000
@@ -33,7 +34,7 @@ class Views:
     # -- one entity --------------------------------------------------------------------------------
 
     def state(self, address: str, at: int | None = None) -> Json:
-        """An entity's state, now or at a version. Raises NotFound when nothing happened to it yet."""
+        """An entity's state, now or at a version. Raises NotFound before its first event."""
         read = entity_reads(self._keys, self._registry, address)
         with reaching():
             found = cast("dict[bytes, bytes]", self._redis.hgetall(read.hash))
@@ -58,7 +59,7 @@ class Views:
         return shapes.state(record, at_ms)
 
     def events(self, address: str, after: int = 0, limit: int = 100) -> Json:
-        """A page of an entity's events, oldest first. `next` is what `after` should be next, or null."""
+        """Events of an entity, oldest first. `next` is what `after` should be next, or null."""
         limit = min(max(limit, 1), MOST)
         read = entity_reads(self._keys, self._registry, address)
         with reaching():
@@ -102,7 +103,7 @@ class Views:
     # -- lists -------------------------------------------------------------------------------------
 
     def entities(self, kind: str, status: str = "", limit: int = 100, cursor: str = "") -> Json:
-        """Entities of a kind, newest change first. `next` is the cursor of the next page, or null."""
+        """Entities of a kind, newest change first. `next` is the next page's cursor, or null."""
         _require_status(self._registry.kind(kind), status)
         limit = min(max(limit, 1), MOST)
         before = _read_cursor(cursor)
@@ -206,7 +207,8 @@ class Views:
                     "list[tuple[bytes, float]]",
                     self._redis.zrange(own.timers, 0, limit - 1, withscores=True),
                 )
-                messages = self._redis.hmget(own.timer, [id_ for id_, _ in due]) if due else []
+                ids = [id_ for id_, _ in due]
+                messages = cast("Messages", self._redis.hmget(own.timer, ids) if ids else [])
                 rows += [
                     _timer(number, id_, at, message)
                     for (id_, at), message in zip(due, messages, strict=True)
@@ -243,7 +245,7 @@ def statuses(spec: KindSpec) -> list[str]:
 
 
 def _require_status(spec: KindSpec, status: str) -> None:
-    """Refuse a status that no entity of the kind can have: a typing error must not look like none."""
+    """Refuse a status that the kind does not have: a typing error is not an empty list."""
     known = statuses(spec)
     if status and known and status not in known:
         text = f"{spec.name} has no status {status!r}; it has {', '.join(known)}"

@@ -1,6 +1,4 @@
-"""The store: the calls of the library carried out, and their words turned into values and errors."""
-
-from __future__ import annotations
+"""The store: carries out the calls of the library, and turns its words into values and errors."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -109,7 +107,7 @@ class Store:
     def now_ms(self) -> int:
         """The server's time."""
         with reaching():
-            seconds, micros = cast("tuple[int, int]", self.redis.time())
+            seconds, micros = self.redis.time()
         return seconds * 1000 + micros // 1000
 
     # -- sending ---------------------------------------------------------------------------------
@@ -180,7 +178,8 @@ class Store:
     def alive(self, now_ms: int) -> list[str]:
         """The pumps that are alive."""
         with reaching():
-            return [p.decode() for p in self.redis.zrangebyscore(self.keys.pumps, now_ms, "+inf")]
+            found = self.redis.zrangebyscore(self.keys.pumps, now_ms, "+inf")
+        return [name.decode() for name in cast("list[bytes]", found)]
 
     def position(self, partition: int) -> tuple[str, str]:
         """The cursor and the barrier of a partition."""

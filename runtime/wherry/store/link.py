@@ -111,7 +111,7 @@ async def _growth(client: Redis, log: str, after: int, wait_ms: int) -> AsyncIte
     while True:
         with reaching():
             words = ("XREAD", "COUNT", 500, "BLOCK", wait_ms, "STREAMS", log, f"{after}-0")
-            found = await client.execute_command(*words)  # type: ignore[no-untyped-call]
+            found = await client.execute_command(*words)
         entries = _entries(found)
         yield entries
         if entries:

@@ -1,17 +1,18 @@
 """Reading an entity: its hash, and the events that its stored state does not hold yet."""
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 from redis import Redis
 
-from wherry.authoring.messages import Event
 from wherry.engine.book import Book
 from wherry.engine.record import Record, fresh
 from wherry.engine.registry import KindSpec, Registry, split_address
-from wherry.errors import Damaged
 from wherry.store.keys import Keys
+
+if TYPE_CHECKING:
+    from wherry.authoring.messages import Event
 
 Hash = dict[bytes, bytes]
 
@@ -48,13 +49,6 @@ def to_record(redis: Redis, read: EntityRead, found: Hash) -> Record:
     if record.snapshot < record.version:
         missing = redis.xrange(read.log, f"{record.snapshot + 1}-0", f"{record.version}-0")
         _catch_up(record, cast("list[tuple[bytes, Hash]]", missing))
-    return record
-
-
-def usable(record: Record) -> Record:
-    """Return the record. Raises Damaged when it could not be read."""
-    if record.fault:
-        raise Damaged(f"{record.address}: {record.fault}")
     return record
 
 

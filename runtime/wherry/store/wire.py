@@ -1,4 +1,4 @@
-"""How our calls reach Redis: packed without a second look, and sent without waiting for each reply."""
+"""How our calls reach Redis: packed without a second look, sent without a wait for each reply."""
 
 from types import TracebackType
 from typing import Any, Self
