@@ -43,7 +43,7 @@ class PumpOptions:
 
 @dataclass
 class Pump:
-    """One pump. `stopping` is asked before each turn; `busy` is called once a beat while it works."""
+    """One pump. `stopping` is asked before each turn; `busy` is called at each beat with work."""
 
     store: Store
     registry: Registry

@@ -38,9 +38,7 @@ class WherryJob(Job):
         return cast("WherryJob", super().create(*args, **kwargs))
 
     @classmethod
-    def fetch(
-        cls, id: str, connection: Redis | None = None, serializer: Any = None
-    ) -> "WherryJob":
+    def fetch(cls, id: str, connection: Redis | None = None, serializer: Any = None) -> "WherryJob":
         """Read a job; whatever serializer was asked for, it is JSON."""
         del serializer
         return cast("WherryJob", super().fetch(id, connection, JSONSerializer))

@@ -1,4 +1,4 @@
-"""The schedule: rq-scheduler enqueues the sweep. Any number of schedulers may run, or none for a while.
+"""The schedule: rq-scheduler enqueues the sweep. Any number of them may run, or none for a while.
 
 rq-scheduler can lose a periodic job when it is killed at the wrong moment, ends when Redis is
 away, and would pickle its jobs. So the schedule is put back by every worker that starts and at

@@ -56,7 +56,7 @@ class Shard:
         self._records.update(records)
 
     def distrust(self, entity: str, why: str) -> None:
-        """Let messages to an entity become dead letters: its commits are refused, whatever we do."""
+        """Let messages to an entity become dead letters: its commits are refused for good."""
         self._distrusted[entity] = why
 
     def settle(self, changes: Changes, stored: Committed) -> None:

@@ -44,7 +44,7 @@ class PumpWorker(SimpleWorker):
         self.born()
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
-        """Warm shutdown, however often it is asked for; no call to Redis inside a signal handler."""
+        """Warm shutdown, however often it is asked for; a signal handler does not call Redis."""
         del signum, frame
         self.asked_to_stop = True
         self._stop_requested = True
@@ -93,7 +93,7 @@ def _work_once(
     except Unreachable as error:  # RQ could not say goodbye
         log.warning("the worker lost Redis: %s", error)
         if worker.pubsub_thread:
-            worker.pubsub_thread.stop()
+            worker.pubsub_thread.stop()  # type: ignore[unreachable]  # RQ types it as None
     return worker.asked_to_stop
 
 
