@@ -1,6 +1,6 @@
-"""Errors as RFC 9457 problems: one table from what went wrong to code, title, HTTP status, exit code."""
+"""Errors as RFC 9457 problems: from what went wrong to code, title, HTTP status and exit code."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from wherry import errors
@@ -31,41 +31,52 @@ class Shown:
         }
 
 
+_INVALID = Shown("invalid", "The request is not valid", 422, 2)
+_NOT_FOUND = Shown("not-found", "Not found", 404, 4)
+_CONFLICT = Shown("version-conflict", "The entity has changed", 412, 5)
+_KEY_REUSED = Shown("idempotency-key-reused", "The idempotency key was used before", 422, 2)
+_OVERLOADED = Shown("overloaded", "Too many messages are waiting", 429, 1)
+_PAUSED = Shown("paused", "The namespace is paused", 503, 1, retry_after=5)
+_UNREACHABLE = Shown("redis-unreachable", "Redis does not answer", 503, 7, retry_after=1)
+_MISCONFIGURED = Shown("misconfigured", "Wherry is not set up rightly", 503, 1, retry_after=5)
+_HANDLER_FAILED = Shown(
+    "handler-failed", "The command could not be handled; it is kept as a dead letter", 500, 1
+)
+
+#: Errors that say no more than their text.
+_OF_ERRORS: dict[type[errors.WherryError], Shown] = {
+    errors.NotFound: _NOT_FOUND,
+    errors.Conflict: _CONFLICT,
+    errors.KeyReused: _KEY_REUSED,
+    errors.Paused: _PAUSED,
+    errors.Unreachable: _UNREACHABLE,
+    errors.Misconfigured: _MISCONFIGURED,
+}
+
+#: What the engine may say of a command. Any other code is one of a bundle: a rejection.
+_OF_RESULTS = {shown.code: shown for shown in (_CONFLICT, _INVALID, _NOT_FOUND, _HANDLER_FAILED)}
+
+
 def of_error(error: Exception) -> Shown:
     """Return the problem that an error is. Raises the error itself when it is none of ours."""
-    text = str(error)
-    match error:
-        case errors.Rejected():
-            return Shown(error.code, "Rejected", 409, 3, error.detail or error.code)
-        case errors.Invalid():
-            faults = [{"pointer": f.pointer, "message": f.message} for f in error.faults]
-            malformed = any("malformed JSON" in f.message for f in error.faults)
-            status, code = (400, "malformed-json") if malformed else (422, "invalid")
-            return Shown(
-                code, "The request is not valid", status, 2, text, extra={"errors": faults}
-            )
-        case errors.NotFound():
-            return Shown("not-found", "Not found", 404, 4, text)
-        case errors.Conflict():
-            return Shown("version-conflict", "The entity has changed", 412, 5, text)
-        case errors.KeyReused():
-            return Shown(
-                "idempotency-key-reused", "The idempotency key was used before", 422, 2, text
-            )
-        case errors.Overloaded():
-            return Shown(
-                "overloaded", "Too many messages are waiting", 429, 1, text, error.retry_after
-            )
-        case errors.Paused():
-            return Shown("paused", "The namespace is paused", 503, 1, text, 5)
-        case errors.Damaged():
-            return Shown("entity-damaged", "The entity cannot be read", 500, 1, text)
-        case errors.Unreachable():
-            return Shown("redis-unreachable", "Redis does not answer", 503, 7, text, 1)
-        case errors.Misconfigured():
-            return Shown("misconfigured", "Wherry is not set up rightly", 503, 1, text, 5)
-        case _:
-            raise error
+    if isinstance(error, errors.Rejected):
+        return Shown(error.code, "Rejected", 409, 3, error.detail or error.code)
+    if isinstance(error, errors.Invalid):
+        return _of_invalid(error)
+    if isinstance(error, errors.Overloaded):
+        return replace(_OVERLOADED, detail=str(error), retry_after=error.retry_after)
+    for kind, shown in _OF_ERRORS.items():
+        if isinstance(error, kind):
+            return replace(shown, detail=str(error))
+    raise error
+
+
+def _of_invalid(error: errors.Invalid) -> Shown:
+    faults = [{"pointer": f.pointer, "message": f.message} for f in error.faults]
+    shown = replace(_INVALID, detail=str(error), extra={"errors": faults})
+    if any("malformed JSON" in fault.message for fault in error.faults):
+        return replace(shown, code="malformed-json", status=400)
+    return shown
 
 
 def of_result(result: Result) -> Shown:
@@ -76,20 +87,9 @@ def of_result(result: Result) -> Shown:
         extra["errors"] = problem.errors
     if problem.saga_id:
         extra["saga_id"] = problem.saga_id
-    match problem.code:
-        case "version-conflict":
-            return Shown(
-                problem.code, "The entity has changed", 412, 5, problem.detail, extra=extra
-            )
-        case "invalid":
-            return Shown(
-                problem.code, "The request is not valid", 422, 2, problem.detail, extra=extra
-            )
-        case "not-found":
-            return Shown(problem.code, "Not found", 404, 4, problem.detail, extra=extra)
-        case "handler-failed":
-            title = "The command could not be handled; it is kept as a dead letter"
-            return Shown(problem.code, title, 500, 1, problem.detail, extra=extra)
-        case code:
-            exit_code = 8 if problem.saga_id else 3
-            return Shown(code, "Rejected", 409, exit_code, problem.detail or code, extra=extra)
+    known = _OF_RESULTS.get(problem.code)
+    if known is not None:
+        return replace(known, detail=problem.detail, extra=extra)
+    exit_code = 8 if problem.saga_id else 3
+    detail = problem.detail or problem.code
+    return Shown(problem.code, "Rejected", 409, exit_code, detail, extra=extra)
