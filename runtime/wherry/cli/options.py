@@ -28,10 +28,12 @@ class Common:
         Format | None,
         Parameter(name=["--output", "-o"], help="Default: table on a terminal, else json."),
     ] = None
-    debug: Annotated[bool, Parameter(negative="", help="Show where an error comes from.")] = False
+    debug: Annotated[
+        bool, Parameter(negative="", show_default=False, help="Show where an error comes from.")
+    ] = False
 
 
 #: What a command gets when no flag was given.
 NOTHING = Common()
 
-Flag = Parameter(negative="")
+Flag = Parameter(negative="", show_default=False)

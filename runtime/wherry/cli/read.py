@@ -16,8 +16,10 @@ _TIMER = ("due", "entity", "command", "partition", "id")
 _AT_LEAST_0 = Number(gte=0)
 
 Limit = Annotated[int, Parameter(help="How many at most.", validator=Number(gte=1))]
-Status = Annotated[str, Parameter(help="Only those in this status.")]
-Cursor = Annotated[str, Parameter(help="Where to go on: `next` of the page before.")]
+Status = Annotated[str, Parameter(help="Only those in this status.", show_default=False)]
+Cursor = Annotated[
+    str, Parameter(help="Where to go on: `next` of the page before.", show_default=False)
+]
 
 
 def add_to(app: App) -> None:

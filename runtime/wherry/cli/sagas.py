@@ -36,7 +36,9 @@ class StartFlags:
     """How a saga is started."""
 
     json: JsonBody = None
-    id: Annotated[str, Parameter(help="Id of the saga; made when not given.")] = ""
+    id: Annotated[
+        str, Parameter(help="Id of the saga; made when not given.", show_default=False)
+    ] = ""
     key: Key = None
 
 
@@ -194,7 +196,8 @@ def print_saga(s: Session, name: str, id_: str) -> None:
 
 
 def _step(step: dict[str, Any]) -> dict[str, Any]:
-    said = step["problem"] if "problem" in step else step.get("reply")
+    problem = step.get("problem")
+    said = f"{problem['code']}: {problem['detail']}" if problem else step.get("reply")
     undo = step["undo"]["command"] if step["undo"] else None
     return {
         "step": step["name"], "status": step["status"], "attempts": step["attempts"],
