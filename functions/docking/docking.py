@@ -74,9 +74,7 @@ def undock(plan: Plan) -> Tell[PortKind]:
     return Tell(PortKind.ref(plan.port_id), UndockVessel(plan.vessel_id, plan.reservation_id))
 
 
-docking = Saga(
-    "docking", start=start, result=result, deadline=timedelta(minutes=10), near=port_of
-)
+docking = Saga("docking", start=start, result=result, deadline=timedelta(minutes=10), near=port_of)
 docking.step(
     "reserve", reserve, keep=lambda plan, kept: replace(plan, reservation=kept), undo=give_back
 )

@@ -1,4 +1,4 @@
-"""The server dies and comes back: nothing acknowledged is lost, every process recovers by itself."""
+"""The server dies and comes back: nothing acknowledged is lost, every process recovers."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""Whoever can write to Redis can enqueue a job: the worker refuses what is not ours and lives on."""
+"""Whoever can write to Redis can enqueue a job: the worker refuses what is not ours."""
 
 import pickle
 from collections.abc import Callable
