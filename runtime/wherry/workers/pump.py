@@ -59,6 +59,7 @@ class Pump:
     _beat_at: float = 0.0
     _active_at: float = 0.0
     _worked: bool = False
+    _alone: bool = True
 
     def run(self) -> None:
         """Pump until there is a reason to end, then leave the others."""
@@ -163,7 +164,8 @@ class Pump:
     def _patience_ms(self) -> int:
         """How long to wait for a message: until the next beat, timer, or end of idleness."""
         now = time.monotonic()
-        ends = min(self._beat_at, max(self._active_at + self.options.linger, now))
+        lingers_until = self._active_at + self._linger()
+        ends = min(self._beat_at, lingers_until) if lingers_until > now else self._beat_at
         patience = max(1, round((ends - now) * 1000))
         dues = [shard.next_due for shard in self._own if shard.next_due is not None]
         return max(1, min([patience, *(due - self._clock.now_ms() for due in dues)]))
@@ -185,6 +187,7 @@ class Pump:
         )
         self._beat_at = time.monotonic() + self.options.beat
         self._share(alive.pumps)
+        self._alone = alive.pumps == [self.name]
         for shard in self._own:
             shard.next_due = alive.dues[shard.number]
         if self._worked:
@@ -203,11 +206,15 @@ class Pump:
         self._shards = {shard.number: shard for shard in self._own}
 
     def _idle(self) -> bool:
-        idle_for = time.monotonic() - self._active_at
-        if idle_for < self.options.linger:
+        if time.monotonic() < self._active_at + self._linger():
             return False
         soon = self._clock.now_ms() + round(self.options.linger * 1000)
         return not any(shard.next_due is not None and shard.next_due <= soon for shard in self._own)
+
+    def _linger(self) -> float:
+        """One that seems alive may have been killed: then nobody is there until its lease ends."""
+        options = self.options
+        return options.linger if self._alone else max(options.linger, options.lease)
 
     def _forget(self) -> None:
         for shard in self._own:

@@ -22,7 +22,7 @@ from wherry.store.client import reaching
 from wherry.wiring import Runtime
 from wherry.workers.jobs import Workplace, ensure_pump, open_workplace
 from wherry.workers.pump import PumpOptions
-from wherry.workers.queue import WherryJob, open_queue
+from wherry.workers.queue import WherryJob, enqueue_pump, open_queue
 from wherry.workers.schedule import ensure_sweep
 
 log = logging.getLogger(__name__)
@@ -108,9 +108,15 @@ def _start(runtime: Runtime, queue: Queue) -> PumpWorker:
 
 
 def _prepare(place: Workplace, sweep_every: float) -> None:
-    """What any worker puts right when it starts: the sweep's schedule, and work that waits."""
+    """What any worker puts right when it starts: the sweep's schedule, and work that waits.
+
+    If a pump seems to be alive, ours may be in the place of one that was killed: as long as its
+    lease runs, no sender wakes another.
+    """
     ensure_sweep(place.queue, sweep_every)
-    ensure_pump(place)
+    store = place.runtime.store
+    if not ensure_pump(place) and store.alive(store.now_ms()):
+        enqueue_pump(place.queue)
 
 
 def _reach(action: Callable[[], T]) -> T:
