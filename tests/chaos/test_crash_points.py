@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.site import Site, eventually, kill
+from tests.support.site import Site, eventually, kill, stop
 
 pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -29,7 +29,7 @@ def count_writes(site: Site, folder: Path) -> int:
     start_docking(site, "counted")
     worker = site.start("worker", {"COUNT_FILE": str(counter)})
     finish(site, "counted")
-    kill(worker)
+    stop(worker)
     return int(counter.read_text(encoding="ascii"))
 
 
