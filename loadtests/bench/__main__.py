@@ -12,11 +12,10 @@ from typing import Any
 import orjson
 
 from loadtests.bench.driver import Job, latencies, send_all, wait_all
-from loadtests.bench.floor import replay
+from loadtests.bench.floor import load_library, replay
 from loadtests.bench.recording import recorded_calls
 from loadtests.bench.system import System, running
 from loadtests.bench.workloads import WORKLOADS, Workload
-from wherry.store.library import load
 from wherry.store.server import Server
 from wherry.wiring import load_bundles, open_runtime
 
@@ -91,7 +90,7 @@ def _floor(workload: Workload, count: int, options: argparse.Namespace) -> float
             runtime = open_runtime(
                 server.url, "bench", load_bundles(workload.functions), partitions=8
             )
-            load(runtime.redis, "bench", runtime.registry)
+            load_library(runtime.redis, "bench", runtime.registry)
             replay(server.port, calls[:prepared])
             return replay(server.port, calls[prepared:])
 
