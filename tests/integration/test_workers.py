@@ -114,15 +114,15 @@ def test_a_command_that_comes_right_after_a_pump_has_left_finds_another(site: Si
 
 
 def test_a_busy_worker_ends_its_turn_on_sigterm(site: Site) -> None:
-    site.send_increments(20_000)
+    site.send_increments(8_000)
     worker = site.worker()
-    eventually(lambda: site.backlog() < 20_000, "a pump is at work")
+    eventually(lambda: site.backlog() < 8_000, "a pump is at work")
     assert stop(worker) == 0
-    assert 0 < site.backlog() < 20_000, "it has ended between two turns"
+    assert 0 < site.backlog() < 8_000, "it has ended between two turns"
     assert site.pumps() == []
     site.worker()
     site.rest()
-    assert counted(site) == 20_000
+    assert counted(site) == 8_000
     assert site.violations() == []
 
 
