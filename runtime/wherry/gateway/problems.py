@@ -43,8 +43,11 @@ _HANDLER_FAILED = Shown(
     "handler-failed", "The command could not be handled; it is kept as a dead letter", 500, 1
 )
 
+_DAMAGED = Shown("entity-damaged", "The entity cannot be read", 500, 1)
+
 #: Errors that say no more than their text.
 _OF_ERRORS: dict[type[errors.WherryError], Shown] = {
+    errors.Damaged: _DAMAGED,
     errors.NotFound: _NOT_FOUND,
     errors.Conflict: _CONFLICT,
     errors.KeyReused: _KEY_REUSED,
@@ -54,7 +57,9 @@ _OF_ERRORS: dict[type[errors.WherryError], Shown] = {
 }
 
 #: What the engine may say of a command. Any other code is one of a bundle: a rejection.
-_OF_RESULTS = {shown.code: shown for shown in (_CONFLICT, _INVALID, _NOT_FOUND, _HANDLER_FAILED)}
+_OF_RESULTS = {
+    shown.code: shown for shown in (_CONFLICT, _INVALID, _NOT_FOUND, _HANDLER_FAILED, _DAMAGED)
+}
 
 
 def of_error(error: Exception) -> Shown:
@@ -85,11 +90,12 @@ def of_result(result: Result) -> Shown:
     extra: dict[str, Any] = {"command_id": result.command_id, "entity": result.entity}
     if problem.errors:
         extra["errors"] = problem.errors
+    detail = problem.detail or problem.code
     if problem.saga_id:
+        # The code is that of a step; for whoever started the saga it has been turned back.
         extra["saga_id"] = problem.saga_id
+        return Shown(problem.code, "The saga did not complete", 409, 8, detail, extra=extra)
     known = _OF_RESULTS.get(problem.code)
     if known is not None:
         return replace(known, detail=problem.detail, extra=extra)
-    exit_code = 8 if problem.saga_id else 3
-    detail = problem.detail or problem.code
-    return Shown(problem.code, "Rejected", 409, exit_code, detail, extra=extra)
+    return Shown(problem.code, "Rejected", 409, 3, detail, extra=extra)

@@ -71,6 +71,10 @@ TEXTS = {
         " it is kept as a dead letter.",
         "Correct the bundle, then retry the dead letter.",
     ),
+    "entity-damaged": Text(
+        "What is stored of the entity does not fit the code. Commands to it become dead letters.",
+        "Deploy code that can fold its log, then retry the dead letters.",
+    ),
     "cancelled": Text(
         "Somebody cancelled the saga; what was done is undone.", "Start another one."
     ),
