@@ -6,6 +6,7 @@ SHELL := bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
 READY := $(VENV)/.ready
 
 # Everything is phony: lua, tests and functions are also folders, and make would find them up to date.
@@ -17,14 +18,19 @@ help:
 
 setup: $(READY)  ## make the private environment (every other word does so when it is needed)
 
-# pip 25.1 is the first that knows --group. What was half made is made again from scratch.
-$(READY): pyproject.toml constraints.txt
+# What the demo needs, and no more: the tools of contributors take most of the time.
+$(INSTALLED): pyproject.toml constraints.txt
 	@echo "Making $(VENV) ..." >&2
 	@rm -rf $(VENV)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Wherry needs Python 3.11 or newer; name one: make setup PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q -c constraints.txt -e .
+	@touch $(INSTALLED)
+
+# pip 25.1 is the first that knows --group.
+$(READY): $(INSTALLED)
 	$(BIN)/python -m pip install -q -c constraints.txt 'pip>=25.1'
-	$(BIN)/python -m pip install -q -c constraints.txt -e . --group dev
+	$(BIN)/python -m pip install -q -c constraints.txt --group dev
 	@touch $(READY)
 
 fmt: $(READY)  ## format the Python, and mend what ruff can mend
@@ -59,7 +65,7 @@ chaos: $(READY)  ## kill processes while they work: make chaos KILLS=200
 cover: $(READY)  ## tests, with the lines and branches that none of them runs
 	$(BIN)/pytest -q -m "not chaos" --cov --cov-report=term-missing
 
-demo: $(READY)  ## both bundles under load, with a server of its own
+demo: $(INSTALLED)  ## both bundles under load, with a server of its own
 	$(BIN)/wherry demo
 
 load: $(READY)  ## locust on a system of its own; LOAD_SECONDS, LOAD_USERS, ... are in loadtests/run.py
