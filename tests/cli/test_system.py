@@ -105,16 +105,6 @@ def test_nothing_survives_a_supervisor_that_is_killed(project: Path) -> None:
         assert run("get", "bomb/x", cwd=project).code == 7
 
 
-def test_what_is_ephemeral_goes_with_the_process(project: Path) -> None:
-    with running(project, "up", "--ephemeral") as system:
-        server = next(c for c in system.children if "server" in c.name())
-        data = Path(server.cwd()).parent
-        assert data.is_dir()
-        assert system.stop()[0] == 0
-        assert not data.exists()
-    assert not (project / ".wherry").exists()
-
-
 def test_dev_deploys_what_has_changed_and_keeps_what_is_broken_out(project: Path) -> None:
     bundle = project / "functions" / "faulty" / "__init__.py"
     with running(project, "dev", "--ephemeral") as system:
@@ -130,6 +120,14 @@ def test_dev_deploys_what_has_changed_and_keeps_what_is_broken_out(project: Path
         bundle.write_text(good + "\n")
         assert json.loads(system.process.stdout.readline())["event"] == "reloaded"
         assert run("send", "bomb/b", "Light", cwd=project).code == 0
+
+        # What is ephemeral goes with the process.
+        server = next(c for c in system.children if "server" in c.name())
+        data = Path(server.cwd()).parent
+        assert data.is_dir()
+        assert system.stop()[0] == 0
+        assert not data.exists()
+    assert not (project / ".wherry").exists()
 
 
 def test_up_says_why_it_cannot_start(project: Path) -> None:
