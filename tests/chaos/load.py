@@ -22,7 +22,9 @@ PORTS = {"p0": 4, "p1": 4, "p2": 8}
 VESSELS = [f"v{n}" for n in range(40)]
 CLIENTS = 4
 #: How many customers a client serves in one round trip.
-BURST = 40
+BURST = 30
+#: How long it rests in between, in seconds: each check reads the whole history.
+REST_S = 0.25
 #: Clients hold back when more waits than this: kills should find work, not a mountain of it.
 MOST_WAITING = 300
 
@@ -77,6 +79,7 @@ class Load:
                     ]
                     self._insist(requests)
                     ledger.writelines(f"{r.entity} {r.command_id}\n" for r in requests)
+                    self._over.wait(REST_S)
         except BaseException as error:  # noqa: BLE001 - it is raised when the clients have ended
             self._errors.append(error)
 
