@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from loadtests.bench.door import docking_latencies
 from loadtests.bench.driver import Job, latencies, send_all, wait_all
 from loadtests.bench.floor import load_library, replay
 from loadtests.bench.recording import recorded_calls
@@ -108,7 +109,16 @@ def _latency(workload: Workload, options: argparse.Namespace) -> dict[str, Any]:
             found[f"latency_ms_{in_flight}_in_flight"] = _percentiles(
                 latencies(system, jobs, in_flight)
             )
+    if workload.name == "docking":
+        found["latency_ms_http_wait"] = _http_latency(workload, options)
     return found
+
+
+def _http_latency(workload: Workload, options: argparse.Namespace) -> dict[str, float]:
+    """Dockings over HTTP, waited for, one at a time; the first of them warm the system up."""
+    with _folder() as folder, _system(workload, folder, options) as system:
+        workload.prepare(system, 320)
+        return _percentiles(docking_latencies(system, workload.functions, 320)[20:])
 
 
 def _percentiles(seconds: Sequence[float]) -> dict[str, float]:
