@@ -1,9 +1,8 @@
 --[[
 commit: store all that one turn changed, or nothing.
 
-First every check; then the appends, which are taken back if a log refuses one; then only
-operations that cannot fail. The cursor is the fence: a turn that started from another cursor than
-the stored one was computed by somebody who is out of date.
+First every check, then only operations that cannot fail. The cursor is the fence: a turn that
+started from another cursor than the stored one was computed by somebody who is out of date.
 
 KEYS     1 meta    hash    of the partition: cursor, barrier
          2 inbox   stream  the partition's own
@@ -271,27 +270,11 @@ local function refuse(turn, keys)
   return nil
 end
 
--- Appends all events. This is the one write that can be refused (by a log that somebody else has
--- written to), so it comes first, and is taken back. Returns what was refused, or nil.
-local function append_all(turn, args)
-  for i, e in ipairs(turn.entities) do
-    local took = append(e.log, e.version, e.events, args)
-    if took < #e.events then
-      take_back(e.log, e.version, took)
-      for j = 1, i - 1 do
-        local other = turn.entities[j]
-        take_back(other.log, other.version, #other.events)
-      end
-      return { "VERSION", e.kind .. "/" .. e.key, "log" }
-    end
-  end
-  return nil
-end
-
 local function write_entity(e, turn, feed, args)
   local name = e.kind .. "/" .. e.key
   for _, span in ipairs(e.events) do
     e.version = e.version + 1
+    redis.call("XADD", e.log, log_id(e.version), unpack(args, span[1], span[2]))
     redis.call(
       "XADD", feed, "MAXLEN", "~", turn.cap, "*",
       "entity", name, "version", string.format("%.0f", e.version), "type", args[span[1] + 1]
@@ -362,10 +345,6 @@ local function commit(keys, args)
     return why
   end
 
-  local refused = append_all(turn, args)
-  if refused then
-    return refused
-  end
   for _, e in ipairs(turn.entities) do
     write_entity(e, turn, keys[4], args)
   end

@@ -31,7 +31,7 @@ partitions share one hash tag.
 
 The first word of an answer says what happened. A verb makes every check before it writes. The
 one write that can be refused, appending to a log, comes first in `commit` and is taken back
-([why](../adr/0002-commit-appends-first.md)). No verb reads the clock, makes an id or looks into
+([why](../adr/0002-checks-before-writes.md)). No verb reads the clock, makes an id or looks into
 a payload: all three are arguments.
 
 The library also holds the rules of the deployed bundles: the lifecycle and the pools of each
