@@ -204,6 +204,14 @@ class Store:
             numbers[name]: [_entry(*entry) for entry in entries] for name, entries in _pairs(found)
         }
 
+    def dues(self, partitions: int) -> list[int | None]:
+        """When the earliest timer of each partition is due, ms."""
+        with reaching():
+            pipe = self.redis.pipeline(transaction=False)
+            for number in range(partitions):
+                pipe.zrange(self.keys.partition(number).timers, 0, 0, withscores=True)
+            return [int(first[0][1]) if first else None for first in pipe.execute()]
+
     def backlog(self, partitions: int) -> list[int]:
         """How many envelopes wait in each partition."""
         with reaching():

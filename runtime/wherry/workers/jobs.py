@@ -58,9 +58,9 @@ def sweep(namespace: str) -> int:
     place = _workplace(namespace)
     store = place.runtime.store
     now = store.now_ms()
-    for partition in range(place.runtime.registry.partitions):
-        while (due := store.fire(partition, now)) is not None and due <= now:
-            pass
+    for partition, due in enumerate(store.dues(place.runtime.registry.partitions)):
+        while due is not None and due <= now:
+            due = store.fire(partition, now)
     return ensure_pump(place)
 
 
