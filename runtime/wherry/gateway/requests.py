@@ -100,7 +100,9 @@ def saga_start(
     if kind not in registry.kinds:
         known = ", ".join(sorted(registry.app.sagas)) or "none"
         raise NotFound(f"no saga {name!r}; deployed are {known}")
-    key = saga_id or (_saga_id_of(name, options.key) if options.key else new_id())
+    key = saga_id or (
+        _saga_id_of(name, options.key) if options.key else _new_saga_id(registry, name, body)
+    )
     if not KEY_PATTERN.fullmatch(key):
         raise Invalid("saga id", [Fault("/id", f"must match {KEY_PATTERN.pattern}")])
     spec = registry.command(kind, "Start")
