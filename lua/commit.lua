@@ -47,7 +47,6 @@ Answers  {"OK", next due, barrier}     barrier = id of the last message to the o
 -- `unpack` has room for some 8,000 values; no event needs that many.
 local MOST_FIELDS = 64
 
-local FIXED_TYPES = { "hash", "stream", "stream", "stream", "zset", "hash" }
 local FIXED_NAMES = { "meta", "inbox", "dead", "feed", "timers", "timer" }
 
 -- Reads ARGV from left to right.
@@ -234,12 +233,25 @@ local function is_ahead(upto, cursor, inbox)
   return found ~= nil and found[1] == upto and is_later(upto, cursor)
 end
 
+-- Raises an error unless what this turn writes to has the right type. Asking costs as much as
+-- writing, so a key is asked only if it will be written, and not if it is read anyway.
+local function require_types(turn, keys)
+  require_type(keys[5], "zset")
+  if #turn.entities > 0 then
+    require_type(keys[4], "stream")
+  end
+  if #turn.timers > 0 then
+    require_type(keys[6], "hash")
+  end
+  if #turn.dead > 0 then
+    require_type(keys[3], "stream")
+  end
+end
+
 -- Returns what forbids the turn, or nil.
 local function refuse(turn, keys)
   require_names(turn, keys, prefix_of(keys[1]) or "")
-  for i, wanted in ipairs(FIXED_TYPES) do
-    require_type(keys[i], wanted)
-  end
+  require_types(turn, keys)
   local cursor = redis.call("HGET", keys[1], "cursor") or "0-0"
   if cursor ~= turn.from then
     return { "FENCED", cursor }

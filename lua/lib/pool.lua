@@ -5,12 +5,15 @@
 --
 -- `book` collects what the steps of one commit change (false: the field goes), so that each step
 -- sees the ones before it and nothing is written until all are allowed.
-local function pool_read(key, book, field)
-  local known = book[field]
-  if known == nil then
-    return redis.call("HGET", key, field)
+local function pool_read(key, book, prefix, hold)
+  local names = { prefix .. "used", prefix .. "limit", prefix .. "hold:" .. hold }
+  local found = redis.call("HMGET", key, unpack(names))
+  for i, name in ipairs(names) do
+    if book[name] ~= nil then
+      found[i] = book[name]
+    end
   end
-  return known
+  return tonumber(found[1] or "0"), tonumber(found[2] or "0"), found[3]
 end
 
 -- Notes one step in the book. Returns nil when it is allowed, otherwise why not.
@@ -21,8 +24,7 @@ local function pool_step(key, book, rules, pool, verb, hold, value)
   end
   local prefix = "pool:" .. pool .. ":"
   local field = prefix .. "hold:" .. hold
-  local used = tonumber(pool_read(key, book, prefix .. "used") or "0")
-  local limit = tonumber(pool_read(key, book, prefix .. "limit") or "0")
+  local used, limit, held = pool_read(key, book, prefix, hold)
   if verb == "limit" then
     if not is_count(value) or tonumber(value) > rule.most or tonumber(value) < used then
       return "limit " .. value .. " with " .. used .. " taken"
@@ -32,18 +34,18 @@ local function pool_step(key, book, rules, pool, verb, hold, value)
     if not is_count(value) then
       return hold .. " has no end"
     end
-    if pool_read(key, book, field) or used >= limit then
+    if held or used >= limit then
       return used .. " of " .. limit .. " taken"
     end
     book[field] = value
     book[prefix .. "used"] = tostring(used + 1)
   elseif verb == "keep" then
-    if not pool_read(key, book, field) then
+    if not held then
       return hold .. " is not held"
     end
     book[field] = "kept"
   elseif verb == "free" then
-    if not pool_read(key, book, field) then
+    if not held then
       return hold .. " is not held"
     end
     book[field] = false
