@@ -174,6 +174,17 @@ def test_a_stream_where_nothing_happens_gives_signs_of_life(town: Town, key: str
     door.terminate()
 
 
+def test_a_stream_is_patient_for_longer_than_the_driver_is(town: Town, key: str) -> None:
+    # redis-py gives up after 5 s, and we ask it to wait for 15: a test of the real time.
+    town.post(f"/v1/lamp/{key}/Switch")
+
+    path = f"/v1/lamp/{key}/events?after=1"
+    with town.client.stream("GET", path, headers=STREAM, timeout=30) as response:
+        events = sent(response)
+        next(events)
+        assert next(events) == {"": "still here"}
+
+
 def test_a_stream_that_was_left_leaves_nothing_behind(town: Town, key: str) -> None:
     town.post(f"/v1/lamp/{key}/Switch")
     before = int(town.redis.info("clients")["connected_clients"])

@@ -64,7 +64,9 @@ class Link:
 
         Raises Unreachable, also later, when the connection is lost.
         """
-        client = _connect(self._url, single_connection_client=True)
+        # The driver's own patience (5 s) is shorter than the time we ask the server to wait.
+        patience_s = wait_ms / 1000 + SILENCE_S
+        client = _connect(self._url, socket_timeout=patience_s, single_connection_client=True)
         try:
             yield _growth(client, log, after, wait_ms)
         finally:
