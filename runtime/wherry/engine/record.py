@@ -8,8 +8,9 @@ from wherry.authoring.messages import Event
 from wherry.authoring.pool import Pool, PoolRule
 from wherry.codec import to_json
 from wherry.engine.book import Book, PoolStep
+from wherry.engine.decision import Folded
 from wherry.engine.envelope import Envelope
-from wherry.engine.registry import EventSpec, Folded, KindSpec
+from wherry.engine.specs import EventSpec, KindSpec
 from wherry.errors import Damaged, Rejected
 
 Fields = list[bytes | str]

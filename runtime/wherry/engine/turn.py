@@ -17,6 +17,7 @@ import msgspec
 from wherry.authoring.decisions import Context, StartTimer, StopTimer
 from wherry.codec import codec_of, to_json
 from wherry.engine.book import due_in_ms
+from wherry.engine.decision import LATER, AskOut, Call, Decision, LateAnswer
 from wherry.engine.envelope import ANSWER, Answer, Envelope, Problem, Result, read_envelope
 from wherry.engine.record import (
     Applied,
@@ -30,16 +31,8 @@ from wherry.engine.record import (
     preview,
     usable,
 )  # fmt: skip
-from wherry.engine.registry import (
-    LATER,
-    AskOut,
-    Call,
-    CommandSpec,
-    Decision,
-    LateAnswer,
-    Registry,
-    split_address,
-)  # fmt: skip
+from wherry.engine.registry import Registry, split_address
+from wherry.engine.specs import CommandSpec
 from wherry.errors import Damaged, Invalid, NotFound, Rejected
 
 #: A turn takes no further entry after this many deliveries: a commit must stay short.

@@ -11,8 +11,9 @@ import msgspec
 from wherry.authoring.messages import KEY_PATTERN
 from wherry.codec import Codec, to_json
 from wherry.engine.envelope import Envelope
-from wherry.engine.registry import CommandSpec, Registry
+from wherry.engine.registry import Registry
 from wherry.engine.saga import id_near
+from wherry.engine.specs import CommandSpec
 from wherry.errors import Fault, Invalid, NotFound
 from wherry.store.calls import Sending
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 from wherry.authoring.messages import KEY_PATTERN
 from wherry.engine.envelope import Result, read_envelope
 from wherry.engine.record import fresh, usable
-from wherry.engine.registry import KindSpec
+from wherry.engine.specs import KindSpec
 from wherry.errors import Fault, Invalid, NotFound
 from wherry.gateway import shapes
 from wherry.gateway.shapes import Json

@@ -8,7 +8,8 @@ from typing import Any, get_type_hints
 import msgspec
 
 from wherry.authoring.saga import Saga
-from wherry.engine.registry import CommandSpec, KindSpec, Registry
+from wherry.engine.registry import Registry
+from wherry.engine.specs import CommandSpec, KindSpec
 from wherry.gateway.views import statuses
 from wherry.http import openapi_parts as parts
 from wherry.http.openapi_parts import Json

@@ -13,7 +13,8 @@ from redis import Redis
 
 from wherry.engine.book import Book
 from wherry.engine.envelope import read_envelope
-from wherry.engine.registry import EventSpec, KindSpec, Registry
+from wherry.engine.registry import Registry
+from wherry.engine.specs import EventSpec, KindSpec
 from wherry.errors import Invalid
 from wherry.store.keys import Keys
 

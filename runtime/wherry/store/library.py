@@ -15,7 +15,8 @@ from pathlib import Path
 
 from redis import Redis
 
-from wherry.engine.registry import KindSpec, Registry
+from wherry.engine.registry import Registry
+from wherry.engine.specs import KindSpec
 from wherry.errors import Misconfigured
 
 _INCLUDE = re.compile(r'^--- @include "(?P<name>[a-z_/]+)"$', re.MULTILINE)

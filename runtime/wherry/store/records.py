@@ -8,7 +8,8 @@ from redis import Redis
 
 from wherry.engine.book import Book
 from wherry.engine.record import Record, fresh
-from wherry.engine.registry import KindSpec, Registry, split_address
+from wherry.engine.registry import Registry, split_address
+from wherry.engine.specs import KindSpec
 from wherry.store.keys import Keys
 
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ from typing import Any, Generic, Self, TypeVar
 from wherry.authoring.decisions import Context, StartTimer, StopTimer, Tell
 from wherry.authoring.entity import Entity
 from wherry.authoring.messages import Command, Event, Kind
+from wherry.engine.decision import Call, Decision
 from wherry.engine.envelope import Envelope
 from wherry.engine.record import PoolTimer, Record, apply, fresh, preview
-from wherry.engine.registry import Call, CommandSpec, Decision, KindSpec, entity_kind
+from wherry.engine.specs import CommandSpec, KindSpec, entity_kind
 from wherry.errors import Invalid, Rejected
 from wherry.testing.clock import START
 

@@ -12,19 +12,13 @@ from wherry.authoring.decisions import Ask, Context, Tell
 from wherry.authoring.messages import Event, reply_type
 from wherry.authoring.saga import Part, Saga
 from wherry.codec import codec_of
+from wherry.engine.decision import AskOut, Call, Decision, LateAnswer
 from wherry.engine.envelope import ANSWER, Answer, Envelope, Problem
 from wherry.engine.record import Record, apply, fresh, preview
-from wherry.engine.registry import (
-    AskOut,
-    Call,
-    CommandSpec,
-    Decision,
-    KindSpec,
-    LateAnswer,
-    Registry,
-)
-from wherry.engine.saga import UNDO
+from wherry.engine.registry import Registry
+from wherry.engine.saga_run import UNDO
 from wherry.engine.saga_state import Cancel, Kill, SagaState, Tick
+from wherry.engine.specs import CommandSpec, KindSpec
 from wherry.errors import Rejected
 from wherry.testing.clock import Clock
 

@@ -33,7 +33,8 @@ from tests.support.harbour import (
     until,
     vessel_of,
 )
-from wherry.engine.registry import Call, CommandSpec, Decision
+from wherry.engine.decision import Call, Decision
+from wherry.engine.specs import CommandSpec
 from wherry.testing import START, Clock, SagaRun, World
 
 STEPS = ("reserve", "arrive", "confirm")
