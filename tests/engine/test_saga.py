@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tests.support.yard import Add, Fill, Yard
 from wherry.engine.envelope import Answer, Envelope, Result
+from wherry.engine.outgoing import raw_body
 from wherry.engine.saga_state import Cancel, Kill, SagaState, Tick
-from wherry.engine.turn import raw_body
 
 SAGA = "saga.fill/s"
 ALL = [10, 20, 21, 30, 31, 40]

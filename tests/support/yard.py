@@ -16,10 +16,12 @@ from wherry.authoring.messages import Command, Event, Kind, message
 from wherry.authoring.pool import Pool
 from wherry.authoring.saga import Saga, Step
 from wherry.codec import to_json
+from wherry.engine.changes import Changes, Entry, stream_id
 from wherry.engine.envelope import Envelope, Result
+from wherry.engine.outgoing import raw_body
 from wherry.engine.record import Record
 from wherry.engine.registry import Registry, check, split_address
-from wherry.engine.turn import Changes, Entry, Turn, raw_body, stream_id
+from wherry.engine.turn import Turn
 from wherry.errors import Rejected
 from wherry.store import library
 from wherry.store.calls import Sending

@@ -10,19 +10,18 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 
 from wherry.authoring.decisions import Context, StartTimer, StopTimer
-from wherry.codec import codec_of, to_json
+from wherry.codec import to_json
 from wherry.engine.book import due_in_ms
-from wherry.engine.decision import LATER, AskOut, Call, Decision, LateAnswer
-from wherry.engine.envelope import ANSWER, Answer, Envelope, Problem, Result, read_envelope
+from wherry.engine.changes import Changes, Delivery, Entry, Root, stream_id
+from wherry.engine.decision import LATER, AskOut, Call, Decision
+from wherry.engine.envelope import Envelope, Problem, Result, read_envelope
+from wherry.engine.outgoing import Outgoing
 from wherry.engine.record import (
     Applied,
-    Change,
-    Fields,
     PoolTimer,
     Record,
     apply,
@@ -39,72 +38,6 @@ from wherry.errors import Damaged, Invalid, NotFound, Rejected
 BUDGET = 512
 #: One entry may cause this many deliveries in memory; what is left goes through the inbox.
 CASCADE = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One entry of an inbox stream."""
-
-    id: str
-    message: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Timer:
-    """A timer to set, or to stop when there is no message."""
-
-    id: str
-    due_ms: int = 0
-    message: bytes = b""
-
-
-@dataclass(slots=True)
-class Delivery:
-    """A message on its way: `body` is its decoded command, when it was made in this turn."""
-
-    envelope: Envelope
-    root: "Root"
-    body: Any = None
-
-
-@dataclass(slots=True)
-class Root:
-    """The entry that started a cascade; it numbers the messages that follow from it."""
-
-    id: str
-    local: bool
-    count: int = 0
-
-    def next_id(self) -> str:
-        """The id of the next message of this cascade: never given twice."""
-        self.count += 1
-        return f"{self.id}.{self.count}"
-
-
-@dataclass(slots=True)
-class Outgoing:
-    """All that one message leads to, ready to go: nothing of it can fail any more."""
-
-    deliveries: list[tuple[int, Delivery]] = field(default_factory=list)
-    timers: list[Timer] = field(default_factory=list)
-    results: list[tuple[str, bytes, str]] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Changes:
-    """All that a turn changed: the arguments of one commit."""
-
-    partition: int
-    cursor: str
-    now_ms: int
-    upto: str = ""
-    entities: list[tuple[Record, Change]] = field(default_factory=list)
-    messages: list[tuple[int, bytes]] = field(default_factory=list)
-    timers: dict[str, Timer] = field(default_factory=dict)
-    results: list[tuple[str, bytes, str]] = field(default_factory=list)
-    dead: list[Fields] = field(default_factory=list)
-    taken: int = 0
-    handled: int = 0
 
 
 Load = Callable[[Sequence[str]], dict[str, Record]]
@@ -193,7 +126,9 @@ class Turn:
             record = self._record(delivery.envelope.to)
         except NotFound as error:
             self._release(
-                self._answer(Outgoing(), delivery.envelope, delivery.root, _refusal(error))
+                Outgoing(self.registry.partition_of).answer(
+                    delivery.envelope, delivery.root, _refusal(error)
+                )
             )
         else:
             self._handle(delivery, record)
@@ -213,7 +148,11 @@ class Turn:
             after = preview(record, decision.events, decision.folded)
             outgoing = self._outgoing(delivery, record, command, decision, after)
         except (Rejected, Invalid, NotFound, _WrongVersion) as error:
-            self._release(self._answer(Outgoing(), envelope, delivery.root, _refusal(error)))
+            self._release(
+                Outgoing(self.registry.partition_of).answer(
+                    envelope, delivery.root, _refusal(error)
+                )
+            )
         except Exception as error:  # noqa: BLE001 - a handler may raise anything; the turn goes on
             self._fail(delivery, error)
         else:
@@ -253,20 +192,20 @@ class Turn:
     ) -> Outgoing:
         envelope, root = delivery.envelope, delivery.root
         version = record.version + len(decision.events)
-        out = Outgoing()
+        out = Outgoing(self.registry.partition_of)
         for tell in decision.sends:
-            self._send(out, delivery, AskOut("", str(tell.to), tell.command))
+            out.send(delivery, AskOut("", str(tell.to), tell.command))
         for ask in decision.asks:
-            self._send(out, delivery, ask)
+            out.send(delivery, ask)
         for timer in decision.timers:
-            self._set_timer(out, record, envelope, _pool_timer(timer))
+            out.set_timer(record.address, envelope, _pool_timer(timer))
         for pool_timer in after.timers:
-            self._set_timer(out, record, envelope, pool_timer)
+            out.set_timer(record.address, envelope, pool_timer)
         for late in decision.answers:
-            self._answer_late(out, late, record.address, root, version)
+            out.answer_late(late, record.address, root, version)
         if decision.reply is not LATER:
             reply = msgspec.Raw(command.reply.encode(decision.reply))
-            self._answer(out, envelope, root, Result("done", version=version, reply=reply))
+            out.answer(envelope, root, Result("done", version=version, reply=reply))
         return out
 
     def _release(self, out: Outgoing) -> None:
@@ -279,62 +218,6 @@ class Turn:
         self.changes.timers.update({timer.id: timer for timer in out.timers})
         self.changes.results += out.results
 
-    def _send(self, out: Outgoing, delivery: Delivery, ask: AskOut) -> None:
-        cause, command = delivery.envelope, ask.command
-        ready = isinstance(command, msgspec.Raw)
-        envelope = Envelope(
-            delivery.root.next_id(), ask.to, ask.type or type(command).__name__,
-            command if ready else raw_body(command), sender=cause.to, tag=ask.tag,
-            corr=cause.correlation, cause=cause.id, trace=cause.trace,
-        )  # fmt: skip
-        self._route(out, Delivery(envelope, delivery.root, None if ready else command))
-
-    def _route(self, out: Outgoing, delivery: Delivery) -> None:
-        out.deliveries.append((self.registry.partition_of(delivery.envelope.to), delivery))
-
-    def _answer(self, out: Outgoing, envelope: Envelope, root: Root, result: Result) -> Outgoing:
-        """Tell the outcome to the entity that asked, or keep it for the client that sent."""
-        if envelope.tag:
-            answer = Answer(
-                envelope.type, envelope.tag, result.status, result.reply, result.problem
-            )
-            message = Envelope(
-                root.next_id(), envelope.sender, ANSWER, raw_body(answer), sender=envelope.to,
-                corr=envelope.correlation, cause=envelope.id, trace=envelope.trace,
-            )  # fmt: skip
-            self._route(out, Delivery(message, root, answer))
-        elif envelope.from_outside:
-            result.command_id, result.entity = envelope.id, envelope.to
-            out.results.append((envelope.id, to_json(result), envelope.reply))
-        return out
-
-    def _answer_late(
-        self, out: Outgoing, late: LateAnswer, address: str, root: Root, version: int
-    ) -> None:
-        origin = late.origin
-        envelope = Envelope(
-            origin.id, address, late.asked, sender=origin.sender, tag=origin.tag,
-            reply=origin.reply, corr=origin.corr, trace=origin.trace,
-        )  # fmt: skip
-        status = "done" if late.problem is None else "rejected"
-        result = Result(status, version=version, reply=late.reply, problem=late.problem)
-        self._answer(out, envelope, root, result)
-
-    def _set_timer(
-        self, out: Outgoing, record: Record, envelope: Envelope, timer: PoolTimer
-    ) -> None:
-        id_ = f"{record.address}:{timer.name}"
-        id_.encode()  # half of a surrogate pair cannot go to Redis
-        if timer.command is None:
-            out.timers.append(Timer(id_))
-            return
-        message = Envelope(
-            f"{id_}@{timer.due_ms}", record.address, type(timer.command).__name__,
-            raw_body(timer.command), sender=record.address, corr=envelope.correlation,
-            cause=envelope.id, trace=envelope.trace,
-        )  # fmt: skip
-        out.timers.append(Timer(id_, timer.due_ms, to_json(message)))
-
     def _fail(self, delivery: Delivery, error: Exception) -> None:
         """A handler raised: keep the message as a dead letter, and tell who waits."""
         envelope = delivery.envelope
@@ -343,7 +226,7 @@ class Turn:
         self._bury(envelope, to_json(envelope), code, text)
         said = _printable(f"{envelope.type} raised {type(error).__name__}: {error}")
         dead = Result("dead", problem=Problem(code, said))
-        self._release(self._answer(Outgoing(), envelope, delivery.root, dead))
+        self._release(Outgoing(self.registry.partition_of).answer(envelope, delivery.root, dead))
 
     def _bury_unreadable(self, entry: Entry, error: Invalid) -> None:
         self._bury(Envelope(self._root(entry).id, "", ""), entry.message, "unreadable", str(error))
@@ -391,14 +274,3 @@ def _pool_timer(timer: StartTimer | StopTimer) -> PoolTimer:
 def _printable(text: str) -> str:
     """Text of a bundle that can be stored: it may hold halves of surrogate pairs."""
     return text.encode(errors="backslashreplace").decode()
-
-
-def raw_body(body: Any) -> msgspec.Raw:
-    """The JSON of a command's fields, ready to travel."""
-    return msgspec.Raw(codec_of(type(body)).encode(body))
-
-
-def stream_id(text: str) -> tuple[int, int]:
-    """A stream's id as a pair that can be compared."""
-    ms, _, seq = text.partition("-")
-    return int(ms), int(seq or 0)

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from wherry.engine.changes import Changes
 from wherry.engine.record import Change, Record
-from wherry.engine.turn import Changes
 from wherry.store.keys import Keys, PartitionKeys
 
 Arg = bytes | str | int

@@ -10,10 +10,10 @@ from redis import Redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
+from wherry.engine.changes import Changes, Entry
 from wherry.engine.envelope import Result, read_result
 from wherry.engine.record import Record
 from wherry.engine.registry import Registry
-from wherry.engine.turn import Changes, Entry
 from wherry.errors import KeyReused, Misconfigured, Overloaded, Paused, Unreachable
 from wherry.store import calls
 from wherry.store.calls import FunctionCall, Sending

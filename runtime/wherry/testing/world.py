@@ -14,12 +14,14 @@ from wherry.authoring.messages import Command, Event, Kind, Ref
 from wherry.authoring.saga import Saga
 from wherry.codec import codec_of, to_json
 from wherry.engine.book import Book
+from wherry.engine.changes import Changes, Entry, Timer
 from wherry.engine.envelope import Envelope, Problem, Result, read_result
+from wherry.engine.outgoing import raw_body
 from wherry.engine.record import Change, Fields, Record, fresh, preview
 from wherry.engine.registry import Registry, check, split_address
 from wherry.engine.saga_state import Cancel, Kill, SagaState
 from wherry.engine.specs import KindSpec
-from wherry.engine.turn import Changes, Entry, Timer, Turn, raw_body
+from wherry.engine.turn import Turn
 from wherry.errors import NotFound
 from wherry.testing.clock import Clock
 

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
+from wherry.engine.changes import Changes, Entry
 from wherry.engine.registry import Registry
-from wherry.engine.turn import Changes, Entry, Turn
+from wherry.engine.turn import Turn
 from wherry.errors import Unreachable
 from wherry.store.client import Committed, Refused, Store
 from wherry.workers.clock import ServerClock

@@ -7,9 +7,10 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from wherry.engine.changes import Changes, Entry, stream_id
 from wherry.engine.record import Record
 from wherry.engine.registry import Registry
-from wherry.engine.turn import Changes, Entry, Turn, stream_id
+from wherry.engine.turn import Turn
 from wherry.store.client import Committed, Store
 
 #: How many entities a pump remembers in each partition; about 1 KiB each beside their state.
