@@ -65,14 +65,15 @@ chaos: $(READY)  ## kill processes while they work: make chaos KILLS=200
 cover: $(READY)  ## tests, with the lines and branches that none of them runs
 	$(BIN)/pytest -q -m "not chaos" --cov --cov-report=term-missing
 
-demo: $(INSTALLED)  ## both bundles under load, with a server of its own
+demo: $(INSTALLED)  ## vessels dock, ports fill up, sagas turn back; with a server of its own
 	$(BIN)/wherry demo
 
 load: $(READY)  ## locust on a system of its own; LOAD_SECONDS, LOAD_USERS, ... are in loadtests/run.py
 	$(BIN)/python -m loadtests.run
 
-bench: $(READY)  ## the benchmark harness
+bench: $(READY)  ## throughput as a ratio to the floor, latencies, costs; and whether a command's cost stays flat
 	$(BIN)/python -m loadtests.bench
+	$(BIN)/python -m loadtests.bench.flat
 
 docs: $(READY)  ## write the reference pages that are made from the code
 	PYTHONPATH=. $(BIN)/python -m tests.docs.reference
