@@ -3,7 +3,7 @@
     python -m tests.support.process ROLE '{"url": ..., "namespace": ..., ...}'
 
 CRASH_AT=N and CRASH_WHEN=before|after in the environment kill the process with -9 around its Nth
-network write after the first pump began; COUNT_FILE names a file that gets a dot for each write.
+network write after the first pump began.
 """
 
 import json
@@ -14,7 +14,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from redis.connection import Connection
@@ -57,8 +56,7 @@ def _all_of_them(name: str, pumps: Iterable[str], partitions: int) -> list[int]:
 def crash_at_a_write() -> None:
     """Let the process die around one of its network writes."""
     at, when = int(os.environ.get("CRASH_AT", "0")), os.environ.get("CRASH_WHEN", "")
-    counted = os.environ.get("COUNT_FILE")
-    if not at and not counted:
+    if not at:
         return
     writes = 0
     send = Connection.send_packed_command
@@ -72,9 +70,6 @@ def crash_at_a_write() -> None:
         if writes == at and when == "after":
             time.sleep(0.02)  # the server takes it in
             os.kill(os.getpid(), signal.SIGKILL)
-        if counted:
-            with Path(counted).open("a", encoding="ascii") as file:
-                file.write(".")
 
     take = jobs.pump
 
