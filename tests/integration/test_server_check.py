@@ -25,8 +25,24 @@ def levels(client: Redis) -> dict[str, str]:
 
 
 def test_nothing_is_wrong_with_a_server_that_is_configured_as_we_need_it(tuned: Redis) -> None:
-    assert set(levels(tuned).values()) == {"fine"}
+    found = levels(tuned)
+    found.pop("recovery", None)  # a warning about Redis 7.0, whatever its configuration
+    assert set(found.values()) == {"fine"}
     assert require_safe(tuned)
+
+
+def test_the_recovery_of_redis_7_0_gets_a_warning() -> None:
+    class Old(Redis):
+        def info(self, *_sections: object, **_options: object) -> dict[str, str]:
+            return {"redis_version": "7.0.15"}
+
+        def config_get(self, *_names: object, **_options: object) -> dict[str | None, str | None]:
+            return {}
+
+    recovery = check_server(Old())[1]
+
+    assert ("recovery", "warn") == (recovery.subject, recovery.level)
+    assert "redis-check-aof --fix" in recovery.advice
 
 
 @pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl", "allkeys-random"])

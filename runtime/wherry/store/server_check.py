@@ -40,6 +40,7 @@ def check_server(client: Redis) -> list[Finding]:
     fsync = _config(client, "appendfsync")
     return [
         _version(info),
+        *_recovery(info),
         _eviction(info.get("maxmemory_policy") or _config(client, "maxmemory-policy")),
         *_persistence(info, fsync),
     ]
@@ -64,6 +65,17 @@ def _version(info: _Answers) -> Finding:
         advice = "Wherry needs Redis 7.0 or Valkey 7.2: older ones have no functions"
         return Finding("version", "warn", f"{name} {version}", advice)
     return Finding("version", "fine", f"{name} {version}")
+
+
+def _recovery(info: _Answers) -> Iterator[Finding]:
+    """Redis 7.0.15 was seen to do this; Valkey 9.1 not."""
+    version = info.get("redis_version", "")
+    if version.startswith("7.0.") and "valkey_version" not in info:
+        advice = (
+            "Killed in the middle of a write, it may bring half a commit to life two starts later: run"
+            " redis-check-aof --fix before each start, as our own server does, or take Valkey 9"
+        )
+        yield Finding("recovery", "warn", f"Redis {version}", advice)
 
 
 def _eviction(policy: str | None) -> Finding:

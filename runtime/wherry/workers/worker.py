@@ -18,7 +18,7 @@ from rq.exceptions import StopRequested
 from rq.worker import WorkerStatus
 
 from wherry.errors import Unreachable
-from wherry.store.client import reaching
+from wherry.store.client import connect, reaching
 from wherry.wiring import Runtime
 from wherry.workers.jobs import Workplace, ensure_pump, open_workplace
 from wherry.workers.pump import PumpOptions
@@ -65,7 +65,9 @@ def work(
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)  # until RQ takes over, and when it has given up
-    queue = open_queue(runtime.redis, runtime.namespace)
+    # RQ waits for jobs with a time limit of minutes, and gives it to its whole client: ours keeps
+    # its own, or a pump would hang as long on a connection that went dead.
+    queue = open_queue(connect(runtime.url), runtime.namespace)
     try:
         while not _work_once(runtime, queue, options, sweep_every, ready):
             log.warning("the worker ended by itself; starting again")
@@ -104,7 +106,7 @@ def _stop(signum: int, frame: FrameType | None) -> None:
 
 def _start(runtime: Runtime, queue: Queue) -> PumpWorker:
     name = f"{runtime.namespace}.{socket.gethostname()}.{os.getpid()}.{time.time_ns() % 1_000_000}"
-    return _reach(lambda: PumpWorker([queue], name=name, connection=runtime.redis))
+    return _reach(lambda: PumpWorker([queue], name=name, connection=queue.connection))
 
 
 def _prepare(place: Workplace, sweep_every: float) -> None:
