@@ -72,8 +72,8 @@ def _recovery(info: _Answers) -> Iterator[Finding]:
     version = info.get("redis_version", "")
     if version.startswith("7.0.") and "valkey_version" not in info:
         advice = (
-            "Killed in the middle of a write, it may bring half a commit to life two starts later: run"
-            " redis-check-aof --fix before each start, as our own server does, or take Valkey 9"
+            "Killed in the middle of a write, it may bring half a commit to life two starts later:"
+            " run redis-check-aof --fix before each start, as our own server does, or take Valkey 9"
         )
         yield Finding("recovery", "warn", f"Redis {version}", advice)
 
