@@ -160,6 +160,14 @@ def test_a_saga_that_has_ended_cannot_be_cancelled(town: Town, key: str) -> None
     problem(town.post(f"/v1/sagas/docking/{key}/kill"), 409, "saga-ended")
 
 
+def test_a_saga_that_was_delayed_is_there_but_cannot_be_cancelled_yet(town: Town, key: str) -> None:
+    body = {"vessel_id": key, "port_id": key}
+    town.post(f"/v1/sagas/docking?id={key}&delay=60s", body)
+
+    assert town.client.get(f"/v1/sagas/docking/{key}").json()["started_at"] is None
+    problem(town.post(f"/v1/sagas/docking/{key}/cancel"), 409, "saga-not-started")
+
+
 def test_a_saga_that_does_not_exist_cannot_be_cancelled(town: Town, key: str) -> None:
     problem(town.post(f"/v1/sagas/docking/{key}/cancel"), 404, "not-found")
     problem(town.post(f"/v1/sagas/nosaga/{key}/cancel"), 404, "not-found")

@@ -100,6 +100,10 @@ TEXTS = {
     "saga-exists": Text(
         "A saga of this id was started before.", "Look at it, or choose another id."
     ),
+    "saga-not-started": Text(
+        "The start of the saga was delayed, and its time has not come.",
+        "Do it again when the saga runs.",
+    ),
     "saga-ended": Text("The saga has ended; it cannot be cancelled.", "Look at its result."),
     "internal": Text(
         "A fault of the server, which has logged it.", "Report it, with the X-Correlation-ID."

@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from wherry.errors import KeyReused, NotFound, Rejected
+from wherry.errors import KeyReused, Rejected
 from wherry.gateway import requests
 from wherry.gateway.requests import Request as Command
 from wherry.gateway.shapes import Json as Shape
@@ -73,7 +73,7 @@ class Sagas:
         command = requests.command(registry, f"{kind}/{id_}", what, body, now_ms, how.options)
         delivered = await deliver(self._service, command, how)
         if _was_never_started(delivered):
-            raise NotFound(f"no saga {name} {id_!r}")
+            await self._view(name, id_)  # not found, unless its start still waits for its time
         return await self._answer(name, command, delivered, how)
 
     async def _answer(
