@@ -3,7 +3,7 @@
 import hashlib
 import importlib
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -44,12 +44,17 @@ class Runtime:
     bundles: Bundles
 
 
-def load_bundles(folder: Path) -> Bundles:
-    """Import every bundle of a folder: the packages that export `app`.
+def load_bundles(folder: Path, named: Sequence[str] = ()) -> Bundles:
+    """Import every bundle of a folder, or those that are named: the packages that export `app`.
 
     Raises Misconfigured when there is none, or when one cannot be imported.
     """
     found = sorted(path.parent for path in folder.glob("*/__init__.py"))
+    if missing := sorted(set(named) - {path.name for path in found}):
+        known = ", ".join(path.name for path in found) or "none"
+        raise Misconfigured(f"no bundle {', '.join(missing)} in {folder}; there are {known}")
+    if named:
+        found = [path for path in found if path.name in named]
     if not found:
         raise Misconfigured(
             f"no bundle in {folder}: each is a folder with __init__.py that exports `app`"

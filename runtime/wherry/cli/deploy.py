@@ -4,10 +4,12 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from wherry.cli.failure import about
+from wherry.cli.failure import about, usage
 from wherry.cli.options import NOTHING, OPERATE, Common, Flag
 from wherry.cli.output import Output
-from wherry.cli.session import bundles_folder, find_server, load, session
+from wherry.cli.session import Session, bundles_folder, find_server, load, session
+
+Named = tuple[str, ...]
 
 
 def add_to(app: App) -> None:
@@ -16,36 +18,57 @@ def add_to(app: App) -> None:
 
 
 def deploy(
-    *,
+    *bundle: Annotated[
+        str, Parameter(help="Names of bundles; without any: all in the folder.", show_default=False)
+    ],
     check: Annotated[
         bool, Flag, Parameter(help="Only say whether it would work, and what is new.")
     ] = False,
     common: Common = NOTHING,
 ) -> int:
-    """Load the rules of all bundles into Redis, and record what is deployed."""
+    """Load the rules of the bundles into Redis, and record what is deployed.
+
+    A bundle that is deployed stays so: a deployment that leaves one out is refused.
+    """
     if check:
-        return _check(common)
+        return _check(common, bundle)
     from wherry import wiring
 
-    with session(common, "wherry deploy", "wherry doctor") as s:
+    with session(common, "wherry deploy", "wherry doctor", bundle) as s:
+        if bundle:
+            _require_none_left_out(s)
         s.out.one(_shown(wiring.deploy(s.runtime)))
     return 0
 
 
-def _check(common: Common) -> int:
+def _require_none_left_out(s: Session) -> None:
+    """Raises Failed when a bundle that is deployed was not named."""
+    from wherry import wiring
+
+    deployed = wiring.deployment(s.runtime.store).get("bundles", "")
+    left_out = sorted(set(filter(None, deployed.split(","))) - set(s.runtime.bundles.names))
+    if left_out:
+        raise usage(
+            "wherry deploy",
+            f"{', '.join(left_out)} would lose its rules, and is deployed",
+            "name it too, or deploy all: wherry deploy",
+        )
+
+
+def _check(common: Common, named: Named) -> int:
     """Look at the bundles, and at the server when one is known; write nothing."""
     with about("wherry deploy --check", "wherry doctor"):
         settings = find_server(load(common)).settings
         if not settings.redis_url:
-            return _check_bundles(common, settings.functions, settings.partitions)
-    return _check_server(common)
+            return _check_bundles(common, named, settings.functions, settings.partitions)
+    return _check_server(common, named)
 
 
-def _check_bundles(common: Common, functions: str, partitions: int) -> int:
+def _check_bundles(common: Common, named: Named, functions: str, partitions: int) -> int:
     from wherry import wiring
     from wherry.engine.registry import Registry, check
 
-    bundles = wiring.load_bundles(bundles_folder(functions))
+    bundles = wiring.load_bundles(bundles_folder(functions), named)
     check(Registry(bundles.app, partitions))
     Output(common.output).one(
         {"bundles": list(bundles.names), "version": bundles.code, "deployed": None}
@@ -53,12 +76,14 @@ def _check_bundles(common: Common, functions: str, partitions: int) -> int:
     return 0
 
 
-def _check_server(common: Common) -> int:
+def _check_server(common: Common, named: Named) -> int:
     from wherry import wiring
     from wherry.engine.registry import check
     from wherry.store.server_check import require_safe
 
-    with session(common, "wherry deploy --check", "wherry doctor") as s:
+    with session(common, "wherry deploy --check", "wherry doctor", named) as s:
+        if named:
+            _require_none_left_out(s)
         check(s.runtime.registry)
         require_safe(s.runtime.redis)
         bundles = s.runtime.bundles

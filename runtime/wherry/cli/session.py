@@ -53,12 +53,17 @@ class Session:
 
 
 @contextmanager
-def session(common: Common, subject: str, next_step: str) -> Iterator[Session]:
-    """Open a session; errors of ours become failures about `subject`. Raises Failed."""
+def session(
+    common: Common, subject: str, next_step: str, bundles: tuple[str, ...] = ()
+) -> Iterator[Session]:
+    """Open a session; errors of ours become failures about `subject`. Raises Failed.
+
+    `bundles` names those that are wanted; without it all of the folder.
+    """
     with about(subject, next_step):
         settings = find_server(load(common)).settings
         require_server(settings, subject)
-        runtime = open_runtime(settings)
+        runtime = open_runtime(settings, bundles)
         try:
             yield Session(runtime, settings, Output(common.output))
         finally:
@@ -106,11 +111,11 @@ def require_server(settings: "Settings", subject: str) -> None:
         )
 
 
-def open_runtime(settings: "Settings") -> "Runtime":
+def open_runtime(settings: "Settings", named: tuple[str, ...] = ()) -> "Runtime":
     """Connect. Raises Misconfigured, Unreachable."""
     from wherry import wiring
 
-    bundles = wiring.load_bundles(bundles_folder(settings.functions))
+    bundles = wiring.load_bundles(bundles_folder(settings.functions), named)
     return wiring.open_runtime(
         settings.redis_url, settings.namespace, bundles, partitions=settings.partitions
     )
