@@ -4,8 +4,10 @@ import socket
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from tests.support.commands import System, Wherry, run
+from wherry.store.server import Server
 
 
 def test_doctor_finds_a_running_system_well(wherry: Wherry, system: System) -> None:
@@ -93,6 +95,27 @@ def test_a_server_that_does_not_answer_is_unreachable(wherry: Wherry) -> None:
     assert done.code == 7
     assert "next: wherry doctor" in done.err
     assert wherry("doctor", "--redis-url", url).code == 7
+
+
+def test_a_database_that_the_server_does_not_have_is_no_fault_of_ours(
+    wherry: Wherry, system: System
+) -> None:
+    done = wherry("get", "port/x", "--redis-url", system.redis_url.replace("/0", "/9999"))
+    assert done.code == 1
+    assert "the server has no database of that number" in done.err
+
+
+def test_no_process_starts_on_a_server_that_evicts(
+    wherry: Wherry, tmp_path: Path, server_binary: Path | None
+) -> None:
+    server = Server(tmp_path, binary=server_binary).start()
+    with Redis.from_url(server.url) as redis:
+        redis.config_set("maxmemory-policy", "allkeys-lru")
+    for words in (["worker"], ["serve", "--port", "0"], ["deploy"]):
+        done = wherry(*words, "--redis-url", server.url)
+        assert done.code == 1
+        assert "maxmemory-policy: allkeys-lru" in done.err
+    server.kill()
 
 
 def test_what_ran_here_before_is_not_taken_for_running(tmp_path: Path) -> None:

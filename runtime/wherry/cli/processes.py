@@ -2,13 +2,17 @@
 
 import logging
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
 from wherry.cli.failure import about
 from wherry.cli.options import NOTHING, PROCESSES, Common
 from wherry.cli.session import find_server, load, open_runtime, require_server
+
+if TYPE_CHECKING:
+    from wherry.settings import Settings
+    from wherry.wiring import Runtime
 
 
 def add_to(app: App) -> None:
@@ -33,7 +37,7 @@ def worker(
         settings = find_server(load(common, linger=linger, sweep_every=sweep_every)).settings
         require_server(settings, "wherry worker")
         options = PumpOptions(linger=settings.linger, result_ttl=settings.result_ttl)
-        runtime = open_runtime(settings)
+        runtime = _open_safely(settings)
         work(runtime, options, sweep_every=settings.sweep_every, ready=announce)
     return 0
 
@@ -75,10 +79,21 @@ def serve(
         settings = find_server(load(common, host=host, port=port)).settings
         require_server(settings, "wherry serve")
         serve_http(
-            open_runtime(settings), host=settings.host, port=settings.port, wait=settings.wait,
+            _open_safely(settings), host=settings.host, port=settings.port, wait=settings.wait,
             backlog=settings.backlog_limit, ready=lambda url: announce(url=url),
         )  # fmt: skip
     return 0
+
+
+def _open_safely(settings: "Settings") -> "Runtime":
+    """Connect. Raises Unreachable, and Misconfigured when the server would lose data."""
+    from wherry.store.client import reaching
+    from wherry.store.server_check import require_safe
+
+    runtime = open_runtime(settings)
+    with reaching():
+        require_safe(runtime.redis)
+    return runtime
 
 
 def _log_to_stderr() -> None:

@@ -78,6 +78,10 @@ def reaching() -> Iterator[None]:
         raise Unreachable(f"Redis takes no writes: {error}") from error
     except redis.exceptions.NoPermissionError as error:
         raise Misconfigured(f"the user in the URL of Redis may not do this: {error}") from error
+    except redis.exceptions.ResponseError as error:
+        if "DB index" not in str(error):
+            raise
+        raise Misconfigured(f"the server has no database of that number: {error}") from error
 
 
 class Store:
