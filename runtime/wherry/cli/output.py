@@ -1,5 +1,6 @@
 """stdout: a table for people, JSON for programs. All else that a command says is on stderr."""
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -144,4 +145,9 @@ def _text(value: str) -> Any:
 def _console() -> Any:
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else _ENDLESS, highlight=False)
+    # Rich takes NO_COLOR at its word and keeps bold; who says it wants plain text.
+    return Console(
+        width=None if sys.stdout.isatty() else _ENDLESS,
+        color_system=None if os.environ.get("NO_COLOR") else "auto",
+        highlight=False,
+    )
