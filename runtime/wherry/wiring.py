@@ -22,6 +22,9 @@ from wherry.store.server_check import require_safe
 #: Version of the layout of keys and fields; a namespace of another one is refused.
 FORMAT = "1"
 
+#: From a URL to a client.
+Connect = Callable[[str], Redis]
+
 
 @dataclass(frozen=True)
 class Bundles:
@@ -80,7 +83,7 @@ def open_runtime(
     bundles: Bundles,
     *,
     partitions: int,
-    client: Callable[[str], Redis] = connect,
+    client: Connect = connect,
 ) -> Runtime:
     """Connect to a namespace. Its number of partitions is that of its first deployment."""
     redis = client(url)

@@ -1,5 +1,7 @@
 """Redis goes away and comes back; nobody may be told a wrong thing, and nothing may be stuck."""
 
+import os
+import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +13,7 @@ import pytest
 from tests.http.test_commands import problem
 from tests.http.test_entities import STREAM, sent
 from tests.http.town import Town, wait_until
+from wherry.store.client import SILENCE_S
 
 
 @pytest.fixture
@@ -49,6 +52,25 @@ def test_redis_is_killed_and_comes_back(lonely: Town) -> None:
         began = time.monotonic()
         assert town.post("/v1/lamp/a/Switch").json()["version"] == 3
         assert time.monotonic() - began < 0.9
+
+
+@pytest.mark.slow
+def test_a_redis_that_hangs_is_given_up_before_the_caller_is(lonely: Town) -> None:
+    with lonely as town, ThreadPoolExecutor(3) as pool:
+        assert town.post("/v1/lamp/a/Switch").json()["version"] == 1
+        os.kill(town.server.pid, signal.SIGSTOP)
+        try:
+            began = time.monotonic()
+            sent_ = pool.submit(town.post, "/v1/lamp/a/Switch")
+            read = pool.submit(town.client.get, "/v1/lamp/a")
+            listed = pool.submit(town.client.get, "/v1/lamp")
+            for asked in (sent_, read, listed):
+                problem(asked.result(), 503, "redis-unreachable")
+            assert time.monotonic() - began < 3 * SILENCE_S
+        finally:
+            os.kill(town.server.pid, signal.SIGCONT)
+        wait_until(lambda: town.client.get("/readyz").status_code == 200)
+        assert town.post("/v1/lamp/a/Switch").status_code == 200
 
 
 def follow(town: Town) -> None:

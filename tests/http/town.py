@@ -24,11 +24,13 @@ PARTITIONS = 4
 PROCESS = """
 import logging, sys
 from pathlib import Path
+from wherry.store.client import connect_for_a_caller
 from wherry.wiring import load_bundles, open_runtime
 
 logging.basicConfig(level="WARNING")
 what, url, folder, options = sys.argv[1], sys.argv[2], Path(sys.argv[3]), eval(sys.argv[4])
-runtime = open_runtime(url, "wherry", load_bundles(folder), partitions=4)
+bundles = load_bundles(folder)
+runtime = open_runtime(url, "wherry", bundles, partitions=4, client=connect_for_a_caller)
 if what == "work":
     from wherry.workers.pump import PumpOptions
     from wherry.workers.worker import work

@@ -12,7 +12,7 @@ from wherry.cli.session import find_server, load, open_runtime, require_server
 
 if TYPE_CHECKING:
     from wherry.settings import Settings
-    from wherry.wiring import Runtime
+    from wherry.wiring import Connect, Runtime
 
 
 def add_to(app: App) -> None:
@@ -28,6 +28,7 @@ def worker(
     common: Common = NOTHING,
 ) -> int:
     """Run pumps and sweeps, until SIGTERM or Ctrl-C; then finish the turn that has begun."""
+    from wherry.store.client import connect
     from wherry.supervisor.ready import announce
     from wherry.workers.pump import PumpOptions
     from wherry.workers.worker import work
@@ -37,7 +38,7 @@ def worker(
         settings = find_server(load(common, linger=linger, sweep_every=sweep_every)).settings
         require_server(settings, "wherry worker")
         options = PumpOptions(linger=settings.linger, result_ttl=settings.result_ttl)
-        runtime = _open_safely(settings)
+        runtime = _open_safely(settings, connect)
         work(runtime, options, sweep_every=settings.sweep_every, ready=announce)
     return 0
 
@@ -85,12 +86,12 @@ def serve(
     return 0
 
 
-def _open_safely(settings: "Settings") -> "Runtime":
+def _open_safely(settings: "Settings", client: "Connect | None" = None) -> "Runtime":
     """Connect. Raises Unreachable, and Misconfigured when the server would lose data."""
     from wherry.store.client import reaching
     from wherry.store.server_check import require_safe
 
-    runtime = open_runtime(settings)
+    runtime = open_runtime(settings, client=client)
     with reaching():
         require_safe(runtime.redis)
     return runtime

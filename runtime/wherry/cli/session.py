@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from wherry.gateway.sending import Sender
     from wherry.gateway.views import Views
     from wherry.settings import LoadedSettings, Settings
-    from wherry.wiring import Runtime
+    from wherry.wiring import Connect, Runtime
 
 
 @dataclass
@@ -111,14 +111,21 @@ def require_server(settings: "Settings", subject: str) -> None:
         )
 
 
-def open_runtime(settings: "Settings", named: tuple[str, ...] = ()) -> "Runtime":
-    """Connect. Raises Misconfigured, Unreachable."""
+def open_runtime(
+    settings: "Settings", named: tuple[str, ...] = (), client: "Connect | None" = None
+) -> "Runtime":
+    """Connect, for somebody who waits unless another client is given.
+
+    Raises Misconfigured, Unreachable.
+    """
     from wherry import wiring
+    from wherry.store.client import connect_for_a_caller
 
     bundles = wiring.load_bundles(bundles_folder(settings.functions), named)
     return wiring.open_runtime(
-        settings.redis_url, settings.namespace, bundles, partitions=settings.partitions
-    )
+        settings.redis_url, settings.namespace, bundles, partitions=settings.partitions,
+        client=client or connect_for_a_caller,
+    )  # fmt: skip
 
 
 def bundles_folder(functions: str) -> Path:

@@ -50,6 +50,11 @@ class Refused:
     detail: str
 
 
+#: A server that has been silent this long is taken for dead. Shorter calls a slow disk dead.
+SILENCE_S = 5.0
+_PAUSES = ExponentialBackoff(cap=0.5, base=0.02)
+
+
 @dataclass(frozen=True, slots=True)
 class Alive:
     """Who is alive, and when each partition's earliest timer is due."""
@@ -60,10 +65,18 @@ class Alive:
 
 def connect(url: str) -> Redis:
     """Return a client for our calls: each is safe to repeat, so a lost reply is retried shortly."""
-    retry = Retry(ExponentialBackoff(cap=0.5, base=0.02), 3)
+    return _connect(url, Retry(_PAUSES, 3))
+
+
+def connect_for_a_caller(url: str) -> Redis:
+    """Return a client for somebody who waits: a server that is silent is not asked once more."""
+    return _connect(url, Retry(_PAUSES, 3, (redis.exceptions.ConnectionError,)))
+
+
+def _connect(url: str, retry: Retry) -> Redis:
     return Redis.from_url(
-        url, protocol=2, retry=retry, socket_connect_timeout=5, health_check_interval=0,
-        command_packer=Packer(),
+        url, protocol=2, retry=retry, socket_timeout=SILENCE_S, socket_connect_timeout=SILENCE_S,
+        health_check_interval=0, command_packer=Packer(),
     )  # fmt: skip
 
 

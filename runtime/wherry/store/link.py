@@ -10,15 +10,14 @@ from typing import Any, NoReturn, cast
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
+from redis.exceptions import ConnectionError
 
 from wherry.store.calls import Arg
-from wherry.store.client import deployed, reaching
+from wherry.store.client import SILENCE_S, deployed, reaching
 
 Words = Sequence[Arg]
 Entries = list[tuple[bytes, dict[bytes, bytes]]]
 
-#: A server that has been silent this long is taken for dead. Shorter calls a slow disk dead.
-SILENCE_S = 5.0
 #: How often a connection that only listens makes sure that somebody is at the other end.
 CHECK_S = 10
 
@@ -90,7 +89,8 @@ def _raise(error: Exception, namespace: str) -> NoReturn:
 
 
 def _connect(url: str, **options: Any) -> Redis:
-    retry = Retry(ExponentialBackoff(cap=0.5, base=0.02), 3)
+    # Somebody waits: a lost connection is made anew, a server that is silent is not asked again.
+    retry = Retry(ExponentialBackoff(cap=0.5, base=0.02), 3, (ConnectionError,))
     return Redis.from_url(
         url,
         protocol=2,
