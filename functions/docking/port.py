@@ -52,7 +52,11 @@ class Berth:
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """`docked` lists the vessels of `berths`, which is there to free the right place."""
+    """`docked` lists the vessels of `berths`, which is there to free the right place.
+
+    `expired` has the last few reservations that ended, so that who confirms too late is told so
+    whether or not the timer was there first.
+    """
 
     status: str = ""
     name: str = ""
@@ -62,6 +66,7 @@ class Port:
     reservations: dict[str, Held] = field(default_factory=dict)
     docked: tuple[str, ...] = ()
     berths: dict[str, Berth] = field(default_factory=dict)
+    expired: tuple[str, ...] = ()
 
     @property
     def taken(self) -> int:
@@ -74,6 +79,9 @@ class Port:
             if held.expires_at <= now:
                 yield DockingReservationExpired(id_, held.vessel_id)
 
+
+#: Ended reservations that a port remembers.
+REMEMBERED = 16
 
 LIFECYCLE = {"": ["open"], "open": ["closed"], "closed": ["open"]}
 
@@ -232,7 +240,11 @@ def confirmed(port: Port, event: DockingConfirmed) -> Port:
 
 @port.folds(DockingReservationExpired)
 def expired(port: Port, event: DockingReservationExpired) -> Port:
-    return replace(port, reservations=_without(port.reservations, event.reservation_id))
+    return replace(
+        port,
+        reservations=_without(port.reservations, event.reservation_id),
+        expired=(*port.expired, event.reservation_id)[-REMEMBERED:],
+    )
 
 
 @port.folds(VesselUndocked)
@@ -269,6 +281,8 @@ def _require_unused(port: Port, command: ReserveDocking) -> None:
 def _require_good_reservation(port: Port, command: ConfirmDocking, ctx: Context) -> None:
     held = port.reservations.get(command.reservation_id)
     if held is None:
+        if command.reservation_id in port.expired:
+            raise Rejected("reservation-expired", f"{command.reservation_id} has ended")
         raise Rejected("no-such-reservation", f"{ctx.key} holds no {command.reservation_id}")
     _require_same_vessel(held, command)
     if held.expires_at <= ctx.now:

@@ -179,11 +179,28 @@ def test_a_reservation_ends_by_the_clock_not_by_the_sweep() -> None:
 
 
 def test_a_swept_reservation_cannot_be_confirmed() -> None:
-    """V25 V30 V82: after the sweep it is not there any more."""
+    """V25 V30 V82: after the sweep it is not there any more, and the answer is the same."""
     swept = rotterdam(R1).at(END).when(ExpireReservation("r1", END))
 
     swept.then(DockingReservationExpired("r1", "v1"))
-    swept.when(ConfirmDocking("r1", "v1")).then_rejected("no-such-reservation")
+    swept.when(ConfirmDocking("r1", "v1")).then_rejected("reservation-expired")
+
+
+def test_a_port_remembers_only_the_last_reservations_that_ended() -> None:
+    """V82: one that ended long ago is as good as none."""
+    events = [event for n in range(20) for event in (_reserved(n), _expired(n))]
+    late = rotterdam(*events)
+
+    late.when(ConfirmDocking("r19", "v1")).then_rejected("reservation-expired")
+    late.when(ConfirmDocking("r0", "v1")).then_rejected("no-such-reservation")
+
+
+def _reserved(number: int) -> VesselDockingReserved:
+    return VesselDockingReserved(f"r{number}", "v1", END)
+
+
+def _expired(number: int) -> DockingReservationExpired:
+    return DockingReservationExpired(f"r{number}", "v1")
 
 
 def test_confirming_twice_is_once() -> None:

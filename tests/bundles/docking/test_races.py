@@ -77,13 +77,13 @@ def test_a_confirmation_comes_after_the_sweep() -> None:
 
 
 def test_a_sweep_that_came_first_wins_against_the_confirmation() -> None:
-    """V30 V44: then there is no such reservation any more."""
+    """V30 V44: then the reservation has ended."""
     world = harbour()
     world.send(PORT, ReserveDocking("r1", "v1"))
     world.clock.advance(HOLD)
     world.sweep()
 
-    assert world.send(PORT, ConfirmDocking("r1", "v1")).rejected == "no-such-reservation"
+    assert world.send(PORT, ConfirmDocking("r1", "v1")).rejected == "reservation-expired"
 
 
 def test_another_vessel_confirms() -> None:
