@@ -7,6 +7,7 @@ import pytest
 
 from tests.http.test_commands import problem
 from tests.http.town import Town, wait_until
+from wherry.workers.queue import enqueue_pump, open_queue
 
 JSON = "application/json"
 
@@ -14,6 +15,8 @@ JSON = "application/json"
 @pytest.fixture
 def untouched(town: Town, key: str) -> Iterator[None]:
     """Nothing that the namespace keeps may change."""
+    # There is no scheduler here: whatever an earlier test left behind needs a pump.
+    enqueue_pump(open_queue(town.redis, "wherry"))
     wait_until(town.at_rest)
     before = town.written()
     yield
