@@ -1,23 +1,42 @@
 """Event-sourced entities and durable sagas on the Redis you already run."""
 
-from wherry.authoring.app import App
-from wherry.authoring.decisions import Accepted, Ask, Context, StartTimer, StopTimer, Tell, accept
-from wherry.authoring.entity import Entity, Lifecycle
+from wherry.authoring.app import App, StandIn
+from wherry.authoring.decisions import (
+    Accepted,
+    Answered,
+    Ask,
+    Asker,
+    Context,
+    StartTimer,
+    StopTimer,
+    Tell,
+    accept,
+    later,
+    react,
+    refuse,
+    reply_to,
+)
+from wherry.authoring.effect import Attempt, Breaker, Retry, Target
+from wherry.authoring.entity import Entity, Lifecycle, ReceiveTimeout
 from wherry.authoring.messages import Command, Event, Kind, Ref, message
 from wherry.authoring.pool import Pool
 from wherry.authoring.saga import Each, Saga, Step
-from wherry.errors import Misconfigured, Rejected, WherryError
+from wherry.authoring.supervision import OneForOne
+from wherry.errors import Damaged, Misconfigured, Rejected, Transient, WherryError
 
 __all__ = [
     # Messages
     "Command", "Event", "Kind", "Ref", "message",
     # Entities
-    "Accepted", "Context", "Entity", "Lifecycle", "Pool", "StartTimer", "StopTimer", "Tell",
-    "accept",
+    "Accepted", "Answered", "Ask", "Asker", "Context", "Entity", "Lifecycle", "OneForOne", "Pool",
+    "ReceiveTimeout", "StartTimer", "StopTimer", "Tell",
+    "accept", "later", "react", "refuse", "reply_to",
+    # The outside world
+    "Attempt", "Breaker", "Retry", "Target",
     # Sagas
-    "Ask", "Each", "Saga", "Step",
+    "Each", "Saga", "Step",
     # Deploy this
-    "App",
-    # Catch these
-    "Misconfigured", "Rejected", "WherryError",
+    "App", "StandIn",
+    # Raise and catch these
+    "Damaged", "Misconfigured", "Rejected", "Transient", "WherryError",
 ]  # fmt: skip

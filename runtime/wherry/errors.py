@@ -2,6 +2,7 @@
 
 WherryError
 ├── Rejected        the entity said no: a business answer, never retried
+├── Transient       not now, but the same may work later: what it concerns was certainly not done
 ├── Invalid         the message does not fit its schema: correct it, then send again
 ├── NotFound        no such kind, command, entity, saga or dead letter
 ├── Conflict        the entity is at another version than expected: read again, then retry
@@ -14,6 +15,7 @@ WherryError
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 
 class WherryError(Exception):
@@ -23,13 +25,22 @@ class WherryError(Exception):
 class Rejected(WherryError):
     """The entity refused the command; its state is unchanged.
 
-    `code` is stable and kebab-case (`port-at-capacity`); `detail` is for people.
+    `code` is stable and kebab-case (`port-at-capacity`); `detail` is for people, `data` for
+    programs: plain JSON values.
     """
 
-    def __init__(self, code: str, detail: str = "") -> None:
+    def __init__(self, code: str, detail: str = "", **data: Any) -> None:
         super().__init__(f"{code}: {detail}" if detail else code)
         self.code = code
         self.detail = detail
+        self.data = data
+
+
+class Transient(WherryError):
+    """Something did not work and was certainly not done; it may work when it is tried again.
+
+    A supervisor restarts the entity whose handler raises it; a runner tries an effect again.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,35 @@
 """What a handler decides: events to store, a reply, messages to send, timers to set.
 
-A handler returns `accept(command, *events, reply=...)`, or raises `Rejected(code)`.
+A handler returns `accept(command, *events, reply=...)`, or raises `Rejected(code)`; it returns
+`later(command, ...)` when the reply has to wait for others. What handles an answer, and so has
+nobody to reply to, returns `react(*events, ...)`.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar, cast
 
 from wherry.authoring.messages import Command, Event, Kind, Ref
+from wherry.codec import codec_of
 
 K = TypeVar("K", bound=Kind)
 R = TypeVar("R")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Asker(Generic[R]):
+    """Who waits for an R. Keep it in an event, and answer with `reply_to` or `refuse`."""
+
+    id: str
+    command: str
+    sender: str = ""
+    tag: str = ""
+    carry: str = ""
+    reply: str = ""
+    corr: str = ""
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +44,16 @@ class Context:
     now: datetime
     command_id: str
     correlation_id: str = ""
+    _asker: Asker[Any] = field(default=Asker("", ""), repr=False)
 
     def new_id(self, tag: str = "") -> str:
         """An id that is the same each time that this command is handled."""
         return f"{self.command_id}-{tag}" if tag else self.command_id
+
+    def asker(self, command: Command[Any, R]) -> Asker[R]:
+        """Who waits for the reply to this command: for `later`."""
+        del command
+        return self._asker
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +66,81 @@ class Tell(Generic[K]):
 
 @dataclass(frozen=True, slots=True)
 class Ask(Generic[K, R]):
-    """Send a message and get its answer, at the latest after `timeout`.
+    """Send a message and get its answer.
 
-    The outcome of an ask that timed out is unknown until its answer comes; it always comes.
+    The step of a saga waits for `timeout`; the outcome of an ask that timed out is unknown until
+    its answer comes; it always comes. An entity gets the answer whenever it comes, in the
+    function that `@entity.answers(Command)` registers, together with what it let it `carry`.
     """
 
     to: Ref[K]
     command: Command[K, R]
     timeout: timedelta = timedelta(seconds=30)
+    carry: Any = None
+
+
+Outcome = Literal["done", "rejected", "failed", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered(Generic[R]):
+    """What became of an ask.
+
+    done       `reply` is there
+    rejected   a business no: `code`, `detail`, `data` say why
+    failed     nothing was done, and nothing more will be tried
+    unknown    it may have been done; only an effect ends so
+    """
+
+    to: str
+    outcome: Outcome
+    value: R | None = None
+    code: str = ""
+    detail: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    carry: str = ""
+
+    @property
+    def key(self) -> str:
+        """The key of the entity that answered."""
+        return self.to.partition("/")[2]
+
+    @property
+    def done(self) -> bool:
+        """Whether there is a reply."""
+        return self.outcome == "done"
+
+    @property
+    def reply(self) -> R:
+        """The reply. Raises ValueError when there is none."""
+        if not self.done:
+            raise ValueError(f"{self.to} did not reply: {self.code} {self.detail}")
+        return cast("R", self.value)
+
+    def carried(self, of: type[T]) -> T:
+        """What the ask carried. Raises msgspec.ValidationError when it was something else."""
+        return cast("T", codec_of(of).decode(self.carry.encode()))
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """The answer to somebody who waits since an earlier command: a reply, or a rejection."""
+
+    asker: Asker[Any]
+    reply: Any = None
+    code: str = ""
+    detail: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+def reply_to(asker: Asker[R], reply: R) -> Late:
+    """Give the reply that `later` promised."""
+    return Late(asker, reply)
+
+
+def refuse(asker: Asker[Any], code: str, detail: str = "", **data: Any) -> Late:
+    """Give a rejection in place of the reply that `later` promised."""
+    return Late(asker, None, code, detail, data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,23 +159,57 @@ class StopTimer:
     name: str
 
 
+class Later:
+    """The reply of a decision that will be answered by a Late."""
+
+
+LATER = Later()
+
+Sends = tuple[Tell[Any] | Ask[Any, Any], ...]
+Timers = tuple[StartTimer | StopTimer, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Accepted(Generic[R]):
     """The decision to do what a command asks."""
 
     events: tuple[Event, ...]
     reply: R
-    sends: tuple[Tell[Any], ...] = ()
-    timers: tuple[StartTimer | StopTimer, ...] = ()
+    sends: Sends = ()
+    timers: Timers = ()
+    answers: tuple[Late, ...] = ()
 
 
 def accept(
     command: Command[Any, R],
     *events: Event,
     reply: R,
-    sends: tuple[Tell[Any], ...] = (),
-    timers: tuple[StartTimer | StopTimer, ...] = (),
+    sends: Sends = (),
+    timers: Timers = (),
+    answers: tuple[Late, ...] = (),
 ) -> Accepted[R]:
     """Accept a command. The command is named so that the type of its reply is checked."""
     del command
-    return Accepted(events, reply, sends, timers)
+    return Accepted(events, reply, sends, timers, answers)
+
+
+def later(
+    command: Command[Any, R],
+    *events: Event,
+    sends: Sends = (),
+    timers: Timers = (),
+    answers: tuple[Late, ...] = (),
+) -> Accepted[R]:
+    """Accept a command whose reply comes later, by `reply_to(ctx.asker(command), ...)`."""
+    del command
+    return Accepted(events, cast("R", LATER), sends, timers, answers)
+
+
+def react(
+    *events: Event,
+    sends: Sends = (),
+    timers: Timers = (),
+    answers: tuple[Late, ...] = (),
+) -> Accepted[None]:
+    """Decide what follows from an answer, which nobody waits to see handled."""
+    return Accepted(events, None, sends, timers, answers)

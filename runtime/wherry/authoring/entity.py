@@ -5,6 +5,9 @@
     @port.handles(ReserveDocking)
     def reserve(port: Port, command: ReserveDocking, ctx: Context) -> Accepted[Reservation]: ...
 
+    @port.answers(Weigh)
+    def weighed(port: Port, answer: Answered[Weight], ctx: Context) -> Accepted[None]: ...
+
     @port.folds(DockingReserved)
     def reserved(port: Port, event: DockingReserved) -> Port: ...
 
@@ -12,11 +15,14 @@ Decorators return the function unchanged, so that tests call it directly.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, TypeVar, get_type_hints
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
-from wherry.authoring.decisions import Accepted, Context
-from wherry.authoring.messages import Command, Event, Kind, kind_of
+from wherry.authoring.decisions import Accepted, Answered, Context
+from wherry.authoring.messages import Command, Event, Kind, kind_of, reply_type
 from wherry.authoring.pool import Pool
+from wherry.authoring.supervision import RESUME, OneForOne
 from wherry.errors import Misconfigured
 
 K = TypeVar("K", bound=Kind)
@@ -28,6 +34,18 @@ C = TypeVar("C")
 #: From a status to those that may follow it; "" is the status of an entity without events.
 Lifecycle = Mapping[str, Sequence[str]]
 Handler = Callable[[S, Any, Context], Accepted[R]]
+
+
+AnswerHandler = Callable[[S, Answered[R], Context], Accepted[None]]
+
+
+@dataclass(frozen=True)
+class ReceiveTimeout(Generic[S]):
+    """Sends `command` to an entity that has got no message for a time, while it waits for one."""
+
+    after: timedelta
+    command: Command[Any, Any]
+    waiting: Callable[[S], bool]
 
 
 class Registrar(Generic[S, R]):
@@ -49,10 +67,11 @@ class Entity(Generic[K, S]):
 
     `lifecycle` is the table of status changes that Redis enforces; a state with a table has a
     field `status`. `placed_with(key)` returns the placement key, for entities that should share
-    a partition with another (`order/17` for the payment of order 17).
+    a partition with another (`order/17` for the payment of order 17). `supervision` decides what
+    happens when a handler raises.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but two are options
         self,
         kind: type[K],
         initial: S,
@@ -60,25 +79,48 @@ class Entity(Generic[K, S]):
         lifecycle: Lifecycle | None = None,
         pools: Sequence[Pool] = (),
         placed_with: Callable[[str], str] | None = None,
+        receive_timeout: ReceiveTimeout[S] | None = None,
+        supervision: OneForOne = RESUME,
     ) -> None:
         self.kind = kind.name
         self.initial = initial
         self.lifecycle = lifecycle
         self.pools = tuple(pools)
         self.placed_with = placed_with
+        self.receive_timeout = receive_timeout
+        self.supervision = supervision
+        self.internal: set[type[Command[Any, Any]]] = set()
+        self.answerers: dict[type[Command[Any, Any]], AnswerHandler[S, Any]] = {}
         self.handlers: dict[type[Command[Any, Any]], Handler[S, Any]] = {}
         self.appliers: dict[type[Event], Callable[[S, Any], S]] = {}
         if lifecycle is not None and not hasattr(initial, "status"):
             raise Misconfigured(f"{self.kind}: a state with a lifecycle needs a field `status`")
 
-    def handles(self, command: type[Command[K, R]]) -> Registrar[S, R]:
-        """Register the function that decides about a command."""
+    def handles(self, command: type[Command[K, R]], *, internal: bool = False) -> Registrar[S, R]:
+        """Register the function that decides about a command.
+
+        An `internal` command comes from other entities, sagas and timers only.
+        """
 
         def take(fn: Callable[..., Any]) -> None:
             self._check_handler(command, fn)
             self.handlers[command] = fn
+            if internal:
+                self.internal.add(command)
 
         return Registrar(take)
+
+    def answers(
+        self, command: type[Command[Any, R]]
+    ) -> Callable[[AnswerHandler[S, R]], AnswerHandler[S, R]]:
+        """Register the function that decides what follows from the answer to an ask."""
+
+        def register(fn: AnswerHandler[S, R]) -> AnswerHandler[S, R]:
+            self._check_answerer(command, fn)
+            self.answerers[command] = fn
+            return fn
+
+        return register
 
     def folds(self, event: type[E]) -> Callable[[Callable[[S, E], S]], Callable[[S, E], S]]:
         """Register the function that returns the state after an event."""
@@ -106,4 +148,14 @@ class Entity(Generic[K, S]):
         if taken and taken[0] is not command:
             raise Misconfigured(
                 f"{fn.__name__} takes {taken[0]}, but is registered for {command.__name__}"
+            )
+
+    def _check_answerer(self, command: type[Command[Any, Any]], fn: Callable[..., Any]) -> None:
+        if command in self.answerers:
+            raise Misconfigured(f"{self.kind} takes answers to {command.__name__} twice")
+        taken = list(get_type_hints(fn).values())[1:2]
+        if taken and get_args(taken[0]) not in {(), (reply_type(command),), (Any,)}:
+            raise Misconfigured(
+                f"{fn.__name__} takes {taken[0]}, but {command.__name__} is answered by "
+                f"{reply_type(command)}"
             )
