@@ -1,5 +1,6 @@
 """What goes through a turn, and all that it changed: the arguments of one commit."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,6 +61,12 @@ class Changes:
     timers: dict[str, Timer] = field(default_factory=dict)
     results: list[tuple[str, bytes, str]] = field(default_factory=list)
     dead: list[Fields] = field(default_factory=list)
+    #: id and envelope of each effect that was asked for.
+    effects: list[tuple[str, bytes]] = field(default_factory=list)
+    #: What supervision remembers of an entity, JSON; empty to forget it.
+    attention: dict[str, bytes] = field(default_factory=dict)
+    #: What is added to each counter.
+    counters: Counter[str] = field(default_factory=Counter)
     taken: int = 0
     handled: int = 0
 

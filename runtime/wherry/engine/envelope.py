@@ -21,6 +21,7 @@ class Envelope(msgspec.Struct, omit_defaults=True, rename={"sender": "from"}):
     data     its fields
     sender   address of the entity that sent it; empty when it came from outside
     tag      what the sender calls its ask; empty when it wants no answer
+    carry    JSON that comes back with the answer
     reply    channel on which somebody outside waits for the result
     expect   version at which the entity must be
     corr     correlation id, when it is not the id
@@ -34,6 +35,7 @@ class Envelope(msgspec.Struct, omit_defaults=True, rename={"sender": "from"}):
     data: msgspec.Raw = EMPTY
     sender: str = ""
     tag: str = ""
+    carry: str = ""
     reply: str = ""
     expect: int | None = None
     corr: str = ""
@@ -52,10 +54,11 @@ class Envelope(msgspec.Struct, omit_defaults=True, rename={"sender": "from"}):
 
 
 class Problem(msgspec.Struct, omit_defaults=True):
-    """Why something did not happen: a stable code and a sentence."""
+    """Why something did not happen: a stable code, a sentence, and values for programs."""
 
     code: str
     detail: str = ""
+    data: dict[str, Any] = {}
     errors: list[dict[str, str]] = []
     saga_id: str = ""
     version: int | None = None
@@ -73,13 +76,17 @@ class Result(msgspec.Struct, omit_defaults=True):
 
 
 class Answer(msgspec.Struct, omit_defaults=True):
-    """The data of an `Answer` message: the outcome of an ask. `status` as in Result."""
+    """The data of an `Answer` message: the outcome of an ask.
+
+    `status` is done, rejected or dead, as in Result; of an effect also failed or unknown.
+    """
 
     asked: str
     tag: str
     status: str
     reply: msgspec.Raw = NOTHING
     problem: Problem | None = None
+    carry: str = ""
 
 
 PENDING = to_json(Result("pending"))

@@ -7,7 +7,7 @@ from zlib import crc32
 from wherry.authoring.app import App
 from wherry.authoring.messages import KEY_PATTERN
 from wherry.engine.saga import saga_kind
-from wherry.engine.specs import CommandSpec, KindSpec, entity_kind
+from wherry.engine.specs import CommandSpec, KindSpec, TargetSpec, entity_kind, target_spec
 from wherry.errors import Misconfigured, NotFound
 
 
@@ -18,12 +18,14 @@ class Registry:
     app: App
     partitions: int
     kinds: dict[str, KindSpec] = field(default_factory=dict)
+    targets: dict[str, TargetSpec] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for entity in self.app.entities.values():
             self.kinds[entity.kind] = entity_kind(entity)
         for saga in self.app.sagas.values():
             self.kinds[saga.kind] = saga_kind(saga, self.command)
+        self.targets = {target.kind: target_spec(target) for target in self.app.targets.values()}
         self.partition_of = lru_cache(maxsize=100_000)(self._partition_of)
 
     def kind(self, name: str) -> KindSpec:

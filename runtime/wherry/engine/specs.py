@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from wherry.authoring.decisions import Accepted
+from wherry.authoring.effect import Breaker, EffectFunction, EffectRule, Target
 from wherry.authoring.entity import Entity, Lifecycle
 from wherry.authoring.messages import Event, reply_type
 from wherry.authoring.pool import Pool, PoolRule
 from wherry.codec import Codec, codec_of
 from wherry.engine.decision import Call, Decide, Decision
+from wherry.errors import Misconfigured
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,47 @@ class KindSpec:
     def may_follow(self, old: str, new: str) -> bool:
         """Whether the lifecycle allows a change of status."""
         return self.lifecycle is not None and new in self.lifecycle.get(old, ())
+
+
+@dataclass(frozen=True, slots=True)
+class EffectSpec:
+    """One command of a target: how it is read, carried out and answered."""
+
+    name: str
+    codec: Codec[Any]
+    reply: Codec[Any]
+    rule: EffectRule
+    find: EffectFunction | None
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSpec:
+    """All that the engine and the runners know of one outside system."""
+
+    name: str
+    breaker: Breaker
+    effects: dict[str, EffectSpec]
+
+
+def target_spec(target: Target[Any]) -> TargetSpec:
+    """Compile a target. Raises Misconfigured when an effect that is queried has no finder."""
+    return TargetSpec(
+        target.kind,
+        target.breaker,
+        {c.__name__: _effect(target, c, rule) for c, rule in target.rules.items()},
+    )
+
+
+def _effect(target: Target[Any], command: type[Any], rule: EffectRule) -> EffectSpec:
+    find = target.finders.get(command)
+    if rule.unknown == "query" and find is None:
+        raise Misconfigured(
+            f"{target.kind}: {command.__name__} has unknown='query', but nothing finds it: "
+            f"write @{target.kind}.finds({command.__name__})"
+        )
+    return EffectSpec(
+        command.__name__, codec_of(command), codec_of(reply_type(command)), rule, find
+    )
 
 
 def entity_kind(entity: Entity[Any, Any]) -> KindSpec:
