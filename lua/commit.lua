@@ -4,14 +4,18 @@ commit: store all that one turn changed, or nothing.
 First every check, then only operations that cannot fail. The cursor is the fence: a turn that
 started from another cursor than the stored one was computed by somebody who is out of date.
 
-KEYS     1 meta    hash    of the partition: cursor, barrier
-         2 inbox   stream  the partition's own
-         3 dead    stream  dead letters
-         4 feed    stream  one line per event, capped
-         5 timers  zset    timer id -> due time, ms
-         6 timer   hash    timer id -> envelope
-         7..       keys that ARGV names by their position: entities, logs, indexes, results, inboxes
-                   Each has to have the name of its role, so no key can be taken for another.
+KEYS     1 meta      hash    of the partition: cursor, barrier
+         2 inbox     stream  the partition's own
+         3 dead      stream  dead letters
+         4 feed      stream  one line per event, capped
+         5 timers    zset    timer id -> due time, ms
+         6 timer     hash    timer id -> envelope
+         7 effects   zset    effect id -> when it may be taken, ms
+         8 effect    hash    effect id -> envelope
+         9 attention hash    address of an entity -> why somebody has to look at it, JSON
+         10 counters hash    name -> whole number
+         11..        keys that ARGV names by position: entities, logs, indexes, results, inboxes;
+                     each has to have the name of its role, so no key can be taken for another
 
 ARGV     from, upto        cursor before and after; equal when nothing was taken
          now               ms
@@ -30,8 +34,13 @@ ARGV     from, upto        cursor before and after; equal when nothing was taken
          count of timers, for each: id, due (empty: stop it), envelope
          count of results, for each: position, JSON, channel (empty: nobody waits)
          count of dead letters, for each: count of fields, the fields
+         count of effects, for each: id, envelope; they may be taken at once
+         count of entries of attention, for each: address, JSON (empty: delete it)
+         count of counters, for each: name, number to add
 
-Answers  {"OK", next due, barrier}     barrier = id of the last message to the own inbox, or ""
+Answers  {"OK", next due, barrier, listeners}
+                                       barrier = id of the last message to the own inbox, or "";
+                                       listeners = how many heard of the effects, "" without any
          {"FENCED", cursor}            the rest: nothing written
          {"VERSION", entity, actual}
          {"TRANSITION", entity, from, to}
@@ -40,79 +49,16 @@ Answers  {"OK", next due, barrier}     barrier = id of the last message to the o
 ]]
 
 --- @include "lib/check"
+--- @include "lib/reader"
 --- @include "lib/log"
 --- @include "lib/pool"
 --- @include "lib/due"
+--- @include "lib/counters"
+--- @include "lib/announce"
 
--- `unpack` has room for some 8,000 values; no event needs that many.
-local MOST_FIELDS = 64
-
-local FIXED_NAMES = { "meta", "inbox", "dead", "feed", "timers", "timer" }
-
--- Reads ARGV from left to right.
-local function reader(keys, args)
-  local at = 0
-  local checked = {}
-  local r = {}
-  function r.text()
-    at = at + 1
-    return args[at] or error("arguments end too early")
-  end
-  function r.count()
-    at = at + 1
-    if not is_count(args[at]) then
-      error(args[at] and "argument " .. at .. " is not a count" or "arguments end too early")
-    end
-    return tonumber(args[at])
-  end
-  -- The key at the position that comes next.
-  function r.key()
-    local position = r.count()
-    return keys[position] or error("no key " .. position)
-  end
-  -- The same, of a key that is shared by many: its type is checked, once.
-  function r.shared_key(wanted)
-    local key = r.key()
-    if checked[key] ~= wanted then
-      require_type(key, wanted)
-      checked[key] = wanted
-    end
-    return key
-  end
-  -- The same; nil when the position is 0.
-  function r.optional_key(wanted)
-    if args[at + 1] == "0" then
-      at = at + 1
-      return nil
-    end
-    return r.shared_key(wanted)
-  end
-  -- Skips `count` arguments; returns the positions of the first and the last.
-  function r.span(count)
-    local first = at + 1
-    at = at + count
-    if at > #args then
-      error("arguments end too early")
-    end
-    return first, at
-  end
-  function r.ended()
-    return at == #args
-  end
-  return r
-end
-
-local function read_spans(r)
-  local spans = {}
-  for i = 1, r.count() do
-    local count = r.count()
-    if count < 2 or count > MOST_FIELDS or count % 2 == 1 then
-      error("fields come in pairs, at least one, at most " .. MOST_FIELDS .. " fields")
-    end
-    spans[i] = { r.span(count) }
-  end
-  return spans
-end
+local FIXED_NAMES = {
+  "meta", "inbox", "dead", "feed", "timers", "timer", "effects", "effect", "attention", "counters",
+}
 
 local function read_events(r, args)
   local spans = read_spans(r)
@@ -157,6 +103,9 @@ local function read_all(keys, args)
     turn.results[i] = { r.key(), r.text(), r.text() }
   end
   turn.dead = read_spans(r)
+  turn.effects = read_pairs(r)
+  turn.attention = read_pairs(r)
+  turn.counters = read_counters(r)
   if not r.ended() then
     error("arguments are left over")
   end
@@ -246,6 +195,29 @@ local function require_types(turn, keys)
   if #turn.dead > 0 then
     require_type(keys[3], "stream")
   end
+  if #turn.effects > 0 then
+    require_type(keys[7], "zset")
+  end
+  if #turn.attention > 0 then
+    require_type(keys[9], "hash")
+  end
+end
+
+-- Raises an error unless all effects are new: an id is a call to the outside world, made once.
+local function require_new_effects(effects, effect)
+  local ids, seen = {}, {}
+  for i, pair in ipairs(effects) do
+    ids[i] = pair[1]
+    if pair[1] == "" or pair[2] == "" or seen[pair[1]] then
+      error("effect " .. pair[1] .. " is empty or comes twice")
+    end
+    seen[pair[1]] = true
+  end
+  for i, envelope in ipairs(stored_fields(effect, ids)) do
+    if envelope then
+      error("effect " .. ids[i] .. " is there already")
+    end
+  end
 end
 
 -- Returns what forbids the turn, or nil.
@@ -279,6 +251,8 @@ local function refuse(turn, keys)
       return { "INVALID", "due time of " .. t[1] }
     end
   end
+  require_new_effects(turn.effects, keys[8])
+  require_counters(turn.counters, keys[10])
   return nil
 end
 
@@ -335,6 +309,26 @@ local function write_timers(turn, timers, timer)
   end
 end
 
+local function write_effects(turn, effects, effect)
+  local dues, envelopes = {}, {}
+  for _, pair in ipairs(turn.effects) do
+    dues[#dues + 1], envelopes[#envelopes + 1] = turn.now, pair[1]
+    dues[#dues + 1], envelopes[#envelopes + 1] = pair[1], pair[2]
+  end
+  in_chunks("ZADD", effects, dues)
+  in_chunks("HSET", effect, envelopes)
+end
+
+local function write_attention(turn, attention)
+  for _, pair in ipairs(turn.attention) do
+    if pair[2] == "" then
+      redis.call("HDEL", attention, pair[1])
+    else
+      redis.call("HSET", attention, pair[1], pair[2])
+    end
+  end
+end
+
 local function move_cursor(turn, meta, inbox)
   if turn.upto == turn.from then
     return
@@ -371,6 +365,10 @@ local function commit(keys, args)
   for _, span in ipairs(turn.dead) do
     redis.call("XADD", keys[3], "*", unpack(args, span[1], span[2]))
   end
+  write_effects(turn, keys[7], keys[8])
+  write_attention(turn, keys[9])
+  write_counters(turn.counters, keys[10])
   move_cursor(turn, keys[1], keys[2])
-  return { "OK", next_due(keys[5]), barrier }
+  local listeners = #turn.effects > 0 and announce(keys[7]) or ""
+  return { "OK", next_due(keys[5]), barrier, listeners }
 end

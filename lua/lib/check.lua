@@ -65,3 +65,16 @@ local function in_chunks(command, key, values)
     redis.call(command, key, unpack(values, first, math.min(first + 999, #values)))
   end
 end
+
+-- What a hash has in these fields, in their order; false for one that is not there. Raises an error
+-- when the key is no hash.
+local function stored_fields(key, names)
+  local found = {}
+  for first = 1, #names, 1000 do
+    local last = math.min(first + 999, #names)
+    for _, value in ipairs(redis.call("HMGET", key, unpack(names, first, last))) do
+      found[#found + 1] = value
+    end
+  end
+  return found
+end

@@ -104,7 +104,7 @@ def test_timers_are_set_replaced_and_stopped(lua: Any) -> None:
 
 
 def test_no_timer_is_due_when_there_is_none(lua: Any) -> None:
-    assert [b"OK", b"", b""] == Commit().call(lua)
+    assert [b"OK", b"", b"", b""] == Commit().call(lua)
 
 
 def test_the_cursor_moves_and_the_inbox_holds_only_what_waits(lua: Any) -> None:
@@ -139,6 +139,59 @@ def test_dead_letters_are_kept_with_their_fields(lua: Any) -> None:
     full_commit(entry).call(lua)
 
     assert [{b"message": b"{}", b"error": b"boom"}] == [f for _, f in lua.xrange(key("dead"))]
+
+
+def test_effects_may_be_taken_at_once_and_runners_hear_of_them(lua: Any) -> None:
+    effects = [("1-0.1", "call one"), ("1-0.2", "call two")]
+    with lua.pubsub(ignore_subscribe_messages=True) as listening:
+        listening.subscribe("t:effects")
+        listening.get_message(timeout=1)
+        answer = Commit(effects=effects).call(lua)
+        heard = listening.get_message(ignore_subscribe_messages=True, timeout=1)
+
+    assert [b"OK", b"", b"", 1] == answer
+    assert heard is not None
+    assert b"0" == heard["data"]
+    due = [(b"1-0.1", NOW), (b"1-0.2", NOW)]
+    assert due == lua.zrange(key("effects"), 0, -1, withscores=True)
+    assert {b"1-0.1": b"call one", b"1-0.2": b"call two"} == lua.hgetall(key("effect"))
+
+
+def test_nobody_may_hear_of_an_effect(lua: Any) -> None:
+    assert [b"OK", b"", b"", 0] == Commit(effects=[("1-0.1", "call")]).call(lua)
+
+
+def test_thousands_of_effects_and_counters_fit_into_a_commit(lua: Any) -> None:
+    effects = [(f"1-0.{n}", f"call {n}") for n in range(9000)]
+    counters = [(f"c{n}", n) for n in range(9000)]
+
+    answer = Commit(effects=effects, counters=counters).call(lua)
+
+    assert [b"OK", b"", b"", 0] == answer
+    assert 9000 == lua.zcard(key("effects")) == lua.hlen(key("effect"))
+    assert b"8999" == lua.hget(key("counters"), "c8999")
+
+
+def test_attention_is_asked_for_and_withdrawn(lua: Any) -> None:
+    Commit(attention=[("ship/a", "one"), ("ship/b", "two")]).call(lua)
+    Commit(attention=[("ship/a", ""), ("ship/b", "three"), ("ship/c", "")]).call(lua)
+
+    assert {b"ship/b": b"three"} == lua.hgetall(key("attention"))
+
+
+def test_counters_add_up(lua: Any) -> None:
+    Commit(counters=[("handled:ship:accepted", 2), ("seconds_us:ship", 10**15 - 1)]).call(lua)
+    Commit(counters=[("handled:ship:accepted", 0), ("seconds_us:ship", 10**15 - 1)]).call(lua)
+
+    expected = {b"handled:ship:accepted": b"2", b"seconds_us:ship": b"1999999999999998"}
+    assert expected == lua.hgetall(key("counters"))
+
+
+def test_a_counter_may_be_as_large_as_18_digits(lua: Any) -> None:
+    lua.hset(key("counters"), "a", "9" * 18)
+
+    assert b"OK" == Commit(counters=[("a", "9" * 15)]).call(lua)[0]
+    assert str(10**18 - 1 + 10**15 - 1).encode() == lua.hget(key("counters"), "a")
 
 
 def test_a_repeated_commit_is_fenced_and_changes_nothing(lua: Any) -> None:

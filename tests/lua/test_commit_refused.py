@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.forge import (
+    FIXED,
     NOW,
     Commit,
     Forged,
@@ -270,7 +271,7 @@ def test_an_unknown_kind_is_invalid(lua: Any) -> None:
     assert b"INVALID" == refused(lua, ship(kind="balloon"))[0]
 
 
-@pytest.mark.parametrize("cut", range(1, 30))
+@pytest.mark.parametrize("cut", range(1, 45))
 def test_arguments_that_end_too_early_are_invalid(lua: Any, cut: int) -> None:
     (entry,) = put_into_inbox(lua, "m")
     keys, args = full_commit(entry).words()
@@ -299,6 +300,57 @@ def test_a_count_that_promises_too_much_ends_at_once(lua: Any, place: int) -> No
 
     assert b"INVALID" == fcall(lua, "commit", keys, args)[0]
     assert {} == dump(lua)
+
+
+# -- effects, attention, counters ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "effects",
+    [
+        [("a", "{}"), ("b", "{}"), ("a", "{}")],  # twice in one turn
+        [("new", "{}"), ("old", "{}")],  # made by an earlier one
+        [("", "{}")],
+        [("a", "")],
+    ],
+)
+def test_an_effect_that_is_not_new_is_invalid(lua: Any, effects: list[tuple[Word, Word]]) -> None:
+    lua.hset(key("effect"), "old", "{}")
+
+    assert b"INVALID" == refused(lua, Commit(effects=effects))[0]
+
+
+@pytest.mark.parametrize("junk", NOT_A_COUNT)
+def test_a_counter_grows_by_whole_numbers(lua: Any, junk: Word) -> None:
+    assert b"INVALID" == refused(lua, Commit(counters=[("a", 1), ("b", junk)]))[0]
+
+
+@pytest.mark.parametrize("stored", ["", "x", "1.5", "01", "+1", " 1", "-0", "1e3", "9" * 19])
+def test_a_counter_that_cannot_grow_is_invalid(lua: Any, stored: str) -> None:
+    lua.hset(key("counters"), "b", stored)
+
+    assert b"INVALID" == refused(lua, Commit(counters=[("a", 1), ("b", 1)]))[0]
+
+
+def test_a_counter_comes_once(lua: Any) -> None:
+    assert b"INVALID" == refused(lua, Commit(counters=[("a", 1), ("a", 1)]))[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "commit"),
+    [
+        ("effects", Commit(effects=[("a", "{}")])),
+        ("effect", Commit(effects=[("a", "{}")])),
+        ("attention", Commit(attention=[("ship/a", "{}")])),
+        ("attention", Commit(attention=[("ship/a", "")])),
+        ("counters", Commit(counters=[("a", 1)])),
+    ],
+)
+def test_what_is_written_to_has_the_right_type(lua: Any, name: str, commit: Commit) -> None:
+    lua.rpush(key(name), "in the way")
+
+    assert b"INVALID" == refused(lua, commit)[0]
+    assert b"OK" == Commit().call(lua)[0]
 
 
 # -- keys ----------------------------------------------------------------------------------------
@@ -336,7 +388,7 @@ def test_a_key_has_the_name_of_its_role(lua: Any, position: int, name: str) -> N
 def test_an_entity_is_of_the_kind_that_its_key_says(lua: Any) -> None:
     """Otherwise the rules of one kind could be used for another."""
     keys, args = ship(kind="note").words()
-    keys[6:9] = [key("ship:ever"), key("ship:ever:log"), key("index:ship")]
+    keys[10:13] = [key("ship:ever"), key("ship:ever:log"), key("index:ship")]
 
     assert b"INVALID" == fcall(lua, "commit", keys, args)[0]
     assert {} == dump(lua)
@@ -375,7 +427,7 @@ def test_two_entities_cannot_share_a_log(lua: Any) -> None:
     assert {} == dump(lua)
 
 
-@pytest.mark.parametrize("count", range(6))
+@pytest.mark.parametrize("count", range(len(FIXED)))
 def test_fixed_keys_are_required(lua: Any, count: int) -> None:
     keys, args = Commit().words()
 

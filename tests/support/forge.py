@@ -21,6 +21,12 @@ local RULES = {
 }
 """
 
+#: The keys of every commit.
+FIXED = (
+    *("meta", "inbox", "dead", "feed", "timers", "timer"),
+    *("effects", "effect", "attention", "counters"),
+)
+
 Word = str | bytes | int
 
 
@@ -103,11 +109,10 @@ class Commit:
     timers: Sequence[tuple[Word, Word, Word]] = ()
     results: Sequence[tuple[str, Word, Word]] = ()
     dead: Sequence[Sequence[Word]] = ()
-    keys: list[str] = field(
-        default_factory=lambda: [
-            key(name) for name in ("meta", "inbox", "dead", "feed", "timers", "timer")
-        ]
-    )
+    effects: Sequence[tuple[Word, Word]] = ()
+    attention: Sequence[tuple[Word, Word]] = ()
+    counters: Sequence[tuple[Word, Word]] = ()
+    keys: list[str] = field(default_factory=lambda: [key(name) for name in FIXED])
 
     def words(self) -> tuple[list[str], list[Word]]:
         keys = list(self.keys)
@@ -142,6 +147,8 @@ class Commit:
             args += [at(key(f"result:{name}")), text, channel]
         args.append(len(self.dead))
         args += [word for letter in self.dead for word in (len(letter), *letter)]
+        for pairs in (self.effects, self.attention, self.counters):
+            args += [len(pairs), *(word for pair in pairs for word in pair)]
         return keys, args
 
     def call(self, redis: Redis) -> list[Any]:
@@ -171,6 +178,9 @@ def full_commit(upto: str) -> Commit:
         timers=[("ship/ever:dock", NOW + 5000, "{}"), ("ship/ever:gone", "", "")],
         results=[("c1", '{"status":"done"}', "t:replies:p"), ("c2", '{"status":"dead"}', "")],
         dead=[("message", "{}", "error", "boom")],
+        effects=[("1-0.1", '{"id":"1-0.1"}'), ("1-0.2", '{"id":"1-0.2"}')],
+        attention=[("ship/ever", '{"restarts":[]}'), ("ship/gone", "")],
+        counters=[("handled:ship:accepted", 2), ("seconds_us:ship", 1500)],
     )
 
 

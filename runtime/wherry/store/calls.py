@@ -1,6 +1,8 @@
 """The calls of the library as data: name, keys, arguments. Nothing here talks to Redis."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import chain
 
 from wherry.engine.changes import Changes
 from wherry.engine.record import Change, Record
@@ -84,7 +86,10 @@ class _Commit:
         own = keys.partition(partition)
         self.all = keys
         self.own = own
-        self.keys = [own.meta, own.inbox, own.dead, own.feed, own.timers, own.timer]
+        self.keys = [
+            own.meta, own.inbox, own.dead, own.feed, own.timers, own.timer,
+            own.effects, own.effect, own.attention, own.counters,
+        ]  # fmt: skip
         self.positions: dict[str, int] = {own.inbox: 2}
         self.args: list[Arg] = []
 
@@ -113,6 +118,9 @@ class _Commit:
         for fields in changes.dead:
             args.append(len(fields))
             args += fields
+        args += _pairs(changes.effects)
+        args += _pairs(changes.attention.items())
+        args += _pairs(changes.counters.items())
         return FunctionCall("commit", self.keys, args)
 
     def _entity(self, record: Record, change: Change) -> None:
@@ -146,3 +154,8 @@ class _Commit:
         if position is None:
             position = self.positions[key] = self._new(key)
         return position
+
+
+def _pairs(pairs: Collection[tuple[Arg, Arg]]) -> list[Arg]:
+    """A count and the words of so many pairs."""
+    return [len(pairs), *chain.from_iterable(pairs)]

@@ -36,10 +36,15 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """The turn is stored. `next_due` is when the earliest timer of the partition is due, ms."""
+    """The turn is stored.
+
+    next_due   when the earliest timer of the partition is due, ms
+    listeners  how many runners heard that it has effects; None when it has none
+    """
 
     next_due: int | None
     barrier: str
+    listeners: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +275,7 @@ def sent(sending: Sending, reply: list[Any]) -> Sent:
 
 def _committed(reply: list[Any]) -> Committed | Refused:
     if reply[0] == b"OK":
-        return Committed(_due(reply[1]), reply[2].decode())
+        return Committed(_due(reply[1]), reply[2].decode(), _listeners(reply[3]))
     return Refused(reply[0].decode(), " ".join(_text(word) for word in reply[1:]))
 
 
@@ -305,6 +310,10 @@ def _entry(id_: bytes, fields: list[bytes] | None) -> Entry:
 
 def _due(value: bytes) -> int | None:
     return int(float(value)) if value else None
+
+
+def _listeners(value: int | bytes) -> int | None:
+    return value if isinstance(value, int) else None
 
 
 def _text(value: Any) -> str:

@@ -8,6 +8,12 @@ The part in braces is the hash tag: all keys of a partition live in one cluster 
 {ns:p}:<kind>:<key>:log    stream  events: id `<version>-0`; type, data, at, id, cause, corr, trace
 {ns:p}:timers              zset    timer id -> due time, ms
 {ns:p}:timer               hash    timer id -> envelope
+{ns:p}:effects             zset    effect id -> when it may be taken: due, or end of a lease, ms
+{ns:p}:effect              hash    effect id -> envelope
+{ns:p}:attempt             hash    effect id -> `<n> <made> <running> <note>`; see lua/take.lua
+{ns:p}:parked              zset    effect id -> since when it waits for a person, ms
+{ns:p}:attention           hash    address of an entity -> why somebody has to look at it (JSON)
+{ns:p}:counters            hash    name -> how often, or how long in all
 {ns:p}:dead                stream  dead letters: message, error, code, entity, type, id, at, version
 {ns:p}:index:<kind>        zset    key -> time of its last change, ms
 {ns:p}:index:<kind>:<status>  zset  the same, of those in one status
@@ -17,6 +23,8 @@ The part in braces is the hash tag: all keys of a partition live in one cluster 
 ns:pumps                   zset    pump -> end of its lease, ms
 ns:wake                    string  exists while somebody is about to start a pump
 ns:deployment              hash    partitions, format, version, at, bundles
+ns:breaker:<target>        hash    state, failures, until, probes, probe_until, since, target
+ns:effects                 channel number of a partition that has new effects
 ns:replies:<process>       channel results for the waiters of one process
 """
 
@@ -43,6 +51,15 @@ class Keys:
     def deployment(self) -> str:
         """What is deployed."""
         return f"{self.namespace}:deployment"
+
+    @property
+    def effects_channel(self) -> str:
+        """The channel that names partitions with new effects."""
+        return f"{self.namespace}:effects"
+
+    def breaker(self, target: str) -> str:
+        """Whether calls to a target may pass."""
+        return f"{self.namespace}:breaker:{target}"
 
     def replies(self, process: str) -> str:
         """The channel on which a process waits for results."""
@@ -88,6 +105,36 @@ class PartitionKeys:
     def timer(self) -> str:
         """What timers send."""
         return f"{self.prefix}timer"
+
+    @property
+    def effects(self) -> str:
+        """When calls to the outside world may be taken."""
+        return f"{self.prefix}effects"
+
+    @property
+    def effect(self) -> str:
+        """What these calls are."""
+        return f"{self.prefix}effect"
+
+    @property
+    def attempt(self) -> str:
+        """How far each of them is."""
+        return f"{self.prefix}attempt"
+
+    @property
+    def parked(self) -> str:
+        """Those that wait for a person."""
+        return f"{self.prefix}parked"
+
+    @property
+    def attention(self) -> str:
+        """The entities that somebody has to look at."""
+        return f"{self.prefix}attention"
+
+    @property
+    def counters(self) -> str:
+        """How often things happened."""
+        return f"{self.prefix}counters"
 
     def entity(self, kind: str, key: str) -> str:
         """An entity's hash."""
