@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 from redis import Redis
 
 from wherry.authoring.app import App
@@ -21,6 +22,7 @@ from wherry.engine.envelope import Envelope, Result
 from wherry.engine.outgoing import raw_body
 from wherry.engine.record import Record
 from wherry.engine.registry import Registry, check, split_address
+from wherry.engine.supervision import Attention
 from wherry.engine.turn import Turn
 from wherry.errors import Rejected
 from wherry.store import library
@@ -527,7 +529,10 @@ class Pump:
 
     def process(self, entries: list[Entry]) -> bool:
         changes = Changes(self.partition, self.cursor, self.yard.now)
-        turn = Turn(self.yard.registry, changes, self._load, "v1", stream_id(self.barrier))
+        turn = Turn(
+            self.yard.registry, changes, self._load, self._reload, "v1", stream_id(self.barrier),
+            self._attention(),
+        )  # fmt: skip
         self.pending = turn.run(entries)
         return True
 
@@ -547,3 +552,12 @@ class Pump:
         missing = [a for a in addresses if a not in self.records]
         self.records.update(self.yard.store.load(self.yard.registry, missing))
         return {a: self.records[a] for a in addresses}
+
+    def _reload(self, address: str) -> Record:
+        return self.yard.store.rebuild(self.yard.registry, address)
+
+    def _attention(self) -> dict[str, Attention]:
+        found = self.yard.store.attention(self.partition)
+        return {
+            address: msgspec.json.decode(kept, type=Attention) for address, kept in found.items()
+        }

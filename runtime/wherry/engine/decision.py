@@ -4,48 +4,29 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from wherry.authoring.decisions import Context, StartTimer, StopTimer, Tell
+from wherry.authoring.decisions import Asker, Context, StartTimer, StopTimer
 from wherry.authoring.messages import Event
 from wherry.engine.envelope import Envelope, Problem
 
 
 @dataclass(frozen=True, slots=True)
 class AskOut:
-    """An ask with the tag under which its answer comes back."""
+    """A message to send. `tag`: its answer is wanted, and comes back under it with `carry`."""
 
     tag: str
     to: str
     command: Any
     type: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Who waits for the answer to a command that is answered later."""
-
-    id: str
-    sender: str = ""
-    tag: str = ""
-    reply: str = ""
-    corr: str = ""
-    trace: str = ""
+    carry: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class LateAnswer:
-    """The answer to a command that came in an earlier turn."""
+    """The answer to a command that came in an earlier turn; `reply` is JSON."""
 
-    origin: Origin
-    asked: str
+    asker: Asker[Any]
     reply: Any = None
     problem: Problem | None = None
-
-
-class Later:
-    """The reply of a decision that will be answered by a LateAnswer."""
-
-
-LATER = Later()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +52,18 @@ class Decision:
 
     events: tuple[Event, ...] = ()
     reply: Any = None
-    sends: tuple[Tell[Any], ...] = ()
+    sends: tuple[AskOut, ...] = ()
     timers: tuple[StartTimer | StopTimer, ...] = ()
-    asks: tuple[AskOut, ...] = ()
     answers: tuple[LateAnswer, ...] = ()
     folded: Folded | None = None
 
 
 Decide = Callable[[Any, Any, Call], Decision]
+
+
+def asker_of(envelope: Envelope) -> Asker[Any]:
+    """Who waits for the answer to a message."""
+    return Asker(
+        envelope.id, envelope.type, envelope.sender, envelope.tag, envelope.carry,
+        envelope.reply, envelope.corr, envelope.trace,
+    )  # fmt: skip

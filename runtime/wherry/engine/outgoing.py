@@ -3,24 +3,32 @@
 Whatever of a bundle's cannot be encoded or sent fails here, as if its handler had raised.
 """
 
-from collections.abc import Callable
+import re
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
 from wherry.codec import codec_of, to_json
 from wherry.engine.changes import Delivery, Root, Timer
 from wherry.engine.decision import AskOut, LateAnswer
-from wherry.engine.envelope import ANSWER, Answer, Envelope, Result
+from wherry.engine.envelope import ANSWER, NOTHING, Answer, Envelope, Result
 from wherry.engine.record import PoolTimer
+
+if TYPE_CHECKING:
+    from wherry.engine.registry import Registry
+
+
+#: The key of a call is handed to the outside world in a header.
+_CALL_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 @dataclass(slots=True)
 class Outgoing:
-    """All that one message leads to. `partition_of` tells where an address is."""
+    """All that one message leads to."""
 
-    partition_of: Callable[[str], int]
+    registry: "Registry"
+    effects: list[tuple[str, bytes]] = field(default_factory=list)
     deliveries: list[tuple[int, Delivery]] = field(default_factory=list)
     timers: list[Timer] = field(default_factory=list)
     results: list[tuple[str, bytes, str]] = field(default_factory=list)
@@ -32,19 +40,31 @@ class Outgoing:
         envelope = Envelope(
             delivery.root.next_id(), ask.to, ask.type or type(command).__name__,
             command if ready else raw_body(command), sender=cause.to, tag=ask.tag,
-            corr=cause.correlation, cause=cause.id, trace=cause.trace,
+            carry=ask.carry, corr=cause.correlation, cause=cause.id, trace=cause.trace,
         )  # fmt: skip
-        self._route(Delivery(envelope, delivery.root, None if ready else command))
+        target, _, key = ask.to.partition("/")
+        if target in self.registry.targets:
+            self._call(envelope, target, key)
+        else:
+            self._route(Delivery(envelope, delivery.root, None if ready else command))
+
+    def _call(self, envelope: Envelope, target: str, key: str) -> None:
+        """Ask for an effect: a runner takes it, not a turn."""
+        self.registry.effect(target, envelope.type)
+        if not _CALL_KEY.fullmatch(key):
+            raise ValueError(f"{envelope.to!r}: the key of a call is {_CALL_KEY.pattern}")
+        self.effects.append((envelope.id, to_json(envelope)))
 
     def _route(self, delivery: Delivery) -> None:
-        self.deliveries.append((self.partition_of(delivery.envelope.to), delivery))
+        self.deliveries.append((self.registry.partition_of(delivery.envelope.to), delivery))
 
     def answer(self, envelope: Envelope, root: Root, result: Result) -> Self:
         """Tell the outcome to the entity that asked, or keep it for the client that sent."""
         if envelope.tag:
             answer = Answer(
-                envelope.type, envelope.tag, result.status, result.reply, result.problem
-            )
+                envelope.type, envelope.tag, result.status, result.reply, result.problem,
+                envelope.carry,
+            )  # fmt: skip
             message = Envelope(
                 root.next_id(), envelope.sender, ANSWER, raw_body(answer), sender=envelope.to,
                 corr=envelope.correlation, cause=envelope.id, trace=envelope.trace,
@@ -57,13 +77,14 @@ class Outgoing:
 
     def answer_late(self, late: LateAnswer, address: str, root: Root, version: int) -> None:
         """Answer a command of an earlier turn."""
-        origin = late.origin
+        asker = late.asker
         envelope = Envelope(
-            origin.id, address, late.asked, sender=origin.sender, tag=origin.tag,
-            reply=origin.reply, corr=origin.corr, trace=origin.trace,
+            asker.id, address, asker.command, sender=asker.sender, tag=asker.tag,
+            carry=asker.carry, reply=asker.reply, corr=asker.corr, trace=asker.trace,
         )  # fmt: skip
         status = "done" if late.problem is None else "rejected"
-        result = Result(status, version=version, reply=late.reply, problem=late.problem)
+        reply = NOTHING if late.reply is None else late.reply
+        result = Result(status, version=version, reply=reply, problem=late.problem)
         self.answer(envelope, root, result)
 
     def set_timer(self, address: str, envelope: Envelope, timer: PoolTimer) -> None:

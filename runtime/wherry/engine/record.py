@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from wherry.authoring.messages import Event
 from wherry.authoring.pool import Pool, PoolRule
 from wherry.codec import to_json
@@ -131,6 +133,20 @@ def apply(record: Record, after: Applied, events: Sequence[Event], meta: Fields)
     change.steps += after.steps
     for event, data in zip(events, after.stored, strict=True):
         change.events.append(["type", type(event).__name__, "data", data, *meta])
+
+
+def rebuild(record: Record, told: Record) -> None:
+    """Make a record what its log tells (`told`), and what this turn has decided since."""
+    record.fault, record.state, record.books = told.fault, told.state, told.books
+    if record.change is None or told.fault:
+        return
+    for fields in record.change.events:
+        of = record.spec.events[str(fields[1])]
+        event = of.codec.decode(msgspec.Raw(fields[3]))
+        record.state = of.fold(record.state, event)
+        for pool, rule in of.pools:
+            book, _ = record.books[pool.name].after(pool, rule, event)
+            record.books = {**record.books, pool.name: book}
 
 
 def begin(record: Record) -> Change:

@@ -2,12 +2,21 @@
 
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 from zlib import crc32
 
 from wherry.authoring.app import App
 from wherry.authoring.messages import KEY_PATTERN
+from wherry.codec import Codec
 from wherry.engine.saga import saga_kind
-from wherry.engine.specs import CommandSpec, KindSpec, TargetSpec, entity_kind, target_spec
+from wherry.engine.specs import (
+    CommandSpec,
+    EffectSpec,
+    KindSpec,
+    TargetSpec,
+    entity_kind,
+    target_spec,
+)
 from wherry.errors import Misconfigured, NotFound
 
 
@@ -24,7 +33,7 @@ class Registry:
         for entity in self.app.entities.values():
             self.kinds[entity.kind] = entity_kind(entity)
         for saga in self.app.sagas.values():
-            self.kinds[saga.kind] = saga_kind(saga, self.command)
+            self.kinds[saga.kind] = saga_kind(saga, self.reply_of)
         self.targets = {target.kind: target_spec(target) for target in self.app.targets.values()}
         self.partition_of = lru_cache(maxsize=100_000)(self._partition_of)
 
@@ -44,6 +53,18 @@ class Registry:
             known = ", ".join(sorted(n for n, c in commands.items() if not c.internal))
             raise NotFound(f"{kind} has no command {name!r}; it has {known}")
         return commands[name]
+
+    def effect(self, target: str, name: str) -> EffectSpec:
+        """Return an effect of a target. Raises NotFound, naming those that there are."""
+        effects = self.targets[target].effects
+        if name not in effects:
+            raise NotFound(f"target {target} has no {name!r}; it has {', '.join(sorted(effects))}")
+        return effects[name]
+
+    def reply_of(self, kind: str, name: str) -> Codec[Any]:
+        """Return what answers a command of a kind or of a target. Raises NotFound."""
+        known = self.effect(kind, name) if kind in self.targets else self.command(kind, name)
+        return known.reply
 
     def can_exist(self, address: str) -> bool:
         """Whether an address names a known kind and a possible key."""

@@ -7,14 +7,15 @@ The code of the bundle is only called to go forward; going back uses the undos k
 
 from typing import Any
 
+from wherry.authoring.decisions import LATER
 from wherry.authoring.messages import KEY_PATTERN, Ref
 from wherry.authoring.saga import Saga
 from wherry.codec import Codec, codec_of
 from wherry.engine import saga_state as st
-from wherry.engine.decision import LATER, Call, Decision
+from wherry.engine.decision import Call, Decision
 from wherry.engine.envelope import ANSWER, Answer, Problem
 from wherry.engine.saga_run import UNDO, Run
-from wherry.engine.saga_script import FindCommand, Script, State
+from wherry.engine.saga_script import FindReply, Script, State
 from wherry.engine.saga_state import OriginState, Raw, SagaState
 from wherry.engine.specs import CommandSpec, KindSpec
 from wherry.errors import Rejected
@@ -27,7 +28,7 @@ LIFECYCLE = {
 ANSWER_CODEC: Codec[Answer] = codec_of(Answer)
 
 
-def saga_kind(saga: Saga[Any, Any, Any], find: FindCommand) -> KindSpec:
+def saga_kind(saga: Saga[Any, Any, Any], find: FindReply) -> KindSpec:
     """Compile a saga into a kind that the engine can run."""
     script = Script(saga, find)
     return KindSpec(
@@ -81,13 +82,9 @@ class Handlers:
         data = self.script.saga.start(given, call.context)
         envelope = call.envelope
         origin = OriginState(
-            envelope.id,
-            envelope.sender,
-            envelope.tag,
-            envelope.reply,
-            envelope.corr,
-            envelope.trace,
-        )
+            envelope.id, envelope.sender, envelope.tag, envelope.carry, envelope.reply,
+            envelope.corr, envelope.trace,
+        )  # fmt: skip
         deadline = call.now_ms + round(self.script.saga.deadline.total_seconds() * 1000)
         run = Run(self.script, state, call)
         given_json = Raw(codec_of(self.script.saga.input_type).encode(given))

@@ -4,12 +4,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from wherry.authoring.decisions import Ask, StartTimer, StopTimer
+from wherry.authoring.decisions import Ask, Asker, StartTimer, StopTimer
 from wherry.authoring.messages import Event
 from wherry.authoring.saga import Part
 from wherry.codec import codec_of
 from wherry.engine import saga_state as st
-from wherry.engine.decision import AskOut, Call, Decision, Folded, LateAnswer, Origin
+from wherry.engine.decision import AskOut, Call, Decision, Folded, LateAnswer
 from wherry.engine.envelope import NOTHING, Answer, Problem
 from wherry.engine.saga_script import Script, State
 from wherry.engine.saga_state import Order, Raw, StepState
@@ -47,8 +47,7 @@ class Run:
         while self._move():
             pass
         return Decision(
-            tuple(self.events), reply, timers=self._timers(),
-            asks=tuple(self.asks), answers=tuple(self.answers),
+            tuple(self.events), reply, tuple(self.asks), self._timers(), tuple(self.answers),
             folded=Folded(self.state, tuple(self._statuses)),
         )  # fmt: skip
 
@@ -200,8 +199,11 @@ class Run:
     def _tell_caller(self, reply: Raw = NOTHING, problem: Problem | None = None) -> None:
         known = self.state.origin
         if known is not None:
-            origin = Origin(known.id, known.sender, known.tag, known.reply, known.corr, known.trace)
-            self.answers.append(LateAnswer(origin, "Start", reply, problem))
+            asker: Asker[Any] = Asker(
+                known.id, "Start", known.sender, known.tag, known.carry,
+                known.reply, known.corr, known.trace,
+            )  # fmt: skip
+            self.answers.append(LateAnswer(asker, reply, problem))
 
     def _timers(self) -> tuple[StartTimer | StopTimer, ...]:
         if self.state.ended:

@@ -10,18 +10,18 @@ from wherry.authoring.saga import Part, Saga
 from wherry.codec import Codec, codec_of
 from wherry.engine import saga_state as st
 from wherry.engine.saga_state import Raw, SagaState
-from wherry.engine.specs import CommandSpec, EventSpec
+from wherry.engine.specs import EventSpec
 
 State = SagaState[Any]
 Folds = dict[type[Event], Callable[[State, Any], State]]
-#: Finds the command of a kind, to read what it was answered with.
-FindCommand = Callable[[str, str], CommandSpec]
+#: Finds what a command of a kind, or of a target, is answered with.
+FindReply = Callable[[str, str], Codec[Any]]
 
 
 class Script:
     """What one saga's bundle says. `find` is asked only when a reply has come."""
 
-    def __init__(self, saga: Saga[Any, Any, Any], find: FindCommand) -> None:
+    def __init__(self, saga: Saga[Any, Any, Any], find: FindReply) -> None:
         self.saga = saga
         self.data: Codec[Any] = codec_of(saga.state_type)
         self.events = self._events()
@@ -69,7 +69,7 @@ class Script:
         step = state.step(label)
         assert step is not None  # noqa: S101 - only steps that were asked are answered
         kind = step.to.partition("/")[0]
-        return part.keep(state.data, item, self._find(kind, step.type).reply.decode(reply))
+        return part.keep(state.data, item, self._find(kind, step.type).decode(reply))
 
     def _part(self, state: State, label: str) -> tuple[Part[Any], Any]:
         name, _, index = label.partition("[")

@@ -51,6 +51,7 @@ class OriginState(msgspec.Struct, frozen=True, omit_defaults=True):
     id: str
     sender: str = ""
     tag: str = ""
+    carry: str = ""
     reply: str = ""
     corr: str = ""
     trace: str = ""

@@ -4,14 +4,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from wherry.authoring.decisions import Accepted
 from wherry.authoring.effect import Breaker, EffectFunction, EffectRule, Target
-from wherry.authoring.entity import Entity, Lifecycle
+from wherry.authoring.entity import Entity, Lifecycle, ReceiveTimeout
 from wherry.authoring.messages import Event, reply_type
 from wherry.authoring.pool import Pool, PoolRule
+from wherry.authoring.supervision import RESUME, OneForOne
 from wherry.codec import Codec, codec_of
-from wherry.engine.decision import Call, Decide, Decision
+from wherry.engine.decision import Decide
+from wherry.engine.envelope import ANSWER, Answer
+from wherry.engine.words import Words
 from wherry.errors import Misconfigured
+
+ANSWER_CODEC: Codec[Answer] = codec_of(Answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,8 @@ class KindSpec:
     commands: dict[str, CommandSpec]
     events: dict[str, EventSpec]
     placed_with: Callable[[str], str] | None = None
+    receive_timeout: ReceiveTimeout[Any] | None = None
+    supervision: OneForOne = RESUME
 
     def may_follow(self, old: str, new: str) -> bool:
         """Whether the lifecycle allows a change of status."""
@@ -104,18 +110,29 @@ def entity_kind(entity: Entity[Any, Any]) -> KindSpec:
         status=entity.status,
         lifecycle=entity.lifecycle,
         pools=entity.pools,
-        commands={c.__name__: _command(c, fn) for c, fn in entity.handlers.items()},
+        commands=_commands(entity),
         events={e.__name__: _event(entity, e, fn) for e, fn in entity.appliers.items()},
         placed_with=entity.placed_with,
+        receive_timeout=entity.receive_timeout,
+        supervision=entity.supervision,
     )
 
 
-def _command(command: type[Any], handler: Callable[..., Accepted[Any]]) -> CommandSpec:
-    def decide(state: Any, message: Any, call: Call) -> Decision:
-        done = handler(state, message, call.context)
-        return Decision(done.events, done.reply, done.sends, done.timers)
-
-    return CommandSpec(command.__name__, codec_of(command), codec_of(reply_type(command)), decide)
+def _commands(entity: Entity[Any, Any]) -> dict[str, CommandSpec]:
+    """What an entity takes: its commands, and the answers to what it asks."""
+    words = Words(entity)
+    commands = {
+        command.__name__: CommandSpec(
+            command.__name__, codec_of(command), codec_of(reply_type(command)),
+            words.handler(fn), internal=command in entity.internal,
+        )
+        for command, fn in entity.handlers.items()
+    }  # fmt: skip
+    if entity.answerers:
+        commands[ANSWER] = CommandSpec(
+            ANSWER, ANSWER_CODEC, codec_of(Any), words.answer, internal=True
+        )
+    return commands
 
 
 def _event(entity: Entity[Any, Any], event: type[Event], fold: Callable[..., Any]) -> EventSpec:

@@ -13,12 +13,13 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from wherry.authoring.decisions import Context, StartTimer, StopTimer
+from wherry.authoring.decisions import LATER, Context, StartTimer, StopTimer
 from wherry.codec import to_json
 from wherry.engine.book import due_in_ms
 from wherry.engine.changes import Changes, Delivery, Entry, Root, stream_id
-from wherry.engine.decision import LATER, AskOut, Call, Decision
-from wherry.engine.envelope import Envelope, Problem, Result, read_envelope
+from wherry.engine.decision import Call, Decision, asker_of
+from wherry.engine.envelope import Envelope, Problem, Result, raw, read_envelope
+from wherry.engine.meters import Meters
 from wherry.engine.outgoing import Outgoing
 from wherry.engine.record import (
     Applied,
@@ -28,10 +29,12 @@ from wherry.engine.record import (
     event_meta,
     finish,
     preview,
+    rebuild,
     usable,
 )  # fmt: skip
 from wherry.engine.registry import Registry, split_address
 from wherry.engine.specs import CommandSpec
+from wherry.engine.supervision import RESTART, STOPPED, Attention, judge
 from wherry.errors import Damaged, Invalid, NotFound, Rejected
 
 #: A turn takes no further entry after this many deliveries: a commit must stay short.
@@ -41,17 +44,27 @@ CASCADE = 2_000
 
 
 Load = Callable[[Sequence[str]], dict[str, Record]]
+#: The name of the timer that a receive time-out is; authors' timers should have other names.
+RECEIVE_TIMEOUT = "receive-timeout"
 
 
 @dataclass(slots=True)
 class Turn:
-    """One turn of one partition. `load` returns the records of addresses."""
+    """One turn of one partition.
+
+    load       returns the records of addresses
+    reload     returns the record of an address as its log alone tells it
+    attention  what supervision remembers, by address
+    """
 
     registry: Registry
     changes: Changes
     load: Load
+    reload: Callable[[str], Record]
     code: str = ""
     barrier: tuple[int, int] = (0, 0)
+    attention: dict[str, Attention] = field(default_factory=dict)
+    meters: Meters = field(default_factory=Meters)
     records: dict[str, Record] = field(default_factory=dict)
     _queue: deque[Delivery] = field(default_factory=deque)
     _arrived: list[tuple[Entry, Delivery | Invalid]] = field(default_factory=list)
@@ -85,7 +98,10 @@ class Turn:
             self.changes.taken += 1
             if self.changes.handled >= BUDGET:
                 break
-        self.changes.entities = [(r, finish(r)) for r in self.records.values() if r.change]
+        changed = [record for record in self.records.values() if record.change]
+        for record in changed:
+            self.meters.moved(self.changes.counters, record)
+        self.changes.entities = [(record, finish(record)) for record in changed]
         return self.changes
 
     def _read(self, entry: Entry) -> tuple[Entry, Delivery | Invalid]:
@@ -125,17 +141,20 @@ class Turn:
         try:
             record = self._record(delivery.envelope.to)
         except NotFound as error:
-            self._release(
-                Outgoing(self.registry.partition_of).answer(
-                    delivery.envelope, delivery.root, _refusal(error)
-                )
-            )
-        else:
-            self._handle(delivery, record)
+            self._release(self._out().answer(delivery.envelope, delivery.root, _refusal(error)))
+            return
+        with self.meters.handling(self.changes.counters, delivery) as outcome:
+            if delivery.envelope.type == RESTART:
+                outcome.of = self._restart(delivery, record)
+            elif self._attention(record.address).stopped:
+                outcome.of = self._refuse_stopped(delivery)
+            else:
+                outcome.of = self._handle(delivery, record)
 
-    def _handle(self, delivery: Delivery, record: Record) -> None:
-        """Decide; all that may fail comes before anything is changed."""
+    def _handle(self, delivery: Delivery, record: Record) -> str:
+        """Decide; all that may fail comes before anything is changed. Returns the outcome."""
         envelope = delivery.envelope
+        waited = _is_waiting(record)
         try:
             command = self._command(usable(record), envelope)
             body = delivery.body
@@ -148,17 +167,35 @@ class Turn:
             after = preview(record, decision.events, decision.folded)
             outgoing = self._outgoing(delivery, record, command, decision, after)
         except (Rejected, Invalid, NotFound, _WrongVersion) as error:
-            self._release(
-                Outgoing(self.registry.partition_of).answer(
-                    envelope, delivery.root, _refusal(error)
-                )
-            )
+            outgoing = self._out().answer(envelope, delivery.root, _refusal(error))
+            outcome = "rejected"
         except Exception as error:  # noqa: BLE001 - a handler may raise anything; the turn goes on
-            self._fail(delivery, error)
+            self._fail(delivery, record, error)
+            return "failed"
         else:
             if decision.events:
                 apply(record, after, decision.events, event_meta(envelope, self.changes.now_ms))
-            self._release(outgoing)
+            outcome = "accepted"
+        self._watch_silence(outgoing, record, envelope, waited=waited)
+        self._release(outgoing)
+        return outcome
+
+    def _watch_silence(
+        self, out: Outgoing, record: Record, envelope: Envelope, *, waited: bool
+    ) -> None:
+        """Any message that an entity gets while it waits for one starts its patience anew."""
+        rule = record.spec.receive_timeout
+        if rule is None:
+            return
+        if _is_waiting(record):
+            due = self.changes.now_ms + round(rule.after.total_seconds() * 1000)
+            timer = PoolTimer(RECEIVE_TIMEOUT, due, rule.command)
+            out.set_timer(record.address, envelope, timer)
+        elif waited:
+            out.set_timer(record.address, envelope, PoolTimer(RECEIVE_TIMEOUT))
+
+    def _out(self) -> Outgoing:
+        return Outgoing(self.registry)
 
     def _record(self, address: str) -> Record:
         record = self.records.get(address)
@@ -176,8 +213,9 @@ class Turn:
 
     def _call(self, record: Record, envelope: Envelope) -> Call:
         context = Context(
-            record.spec.name, record.key, self._now, envelope.id, envelope.correlation
-        )
+            record.spec.name, record.key, self._now, envelope.id, envelope.correlation,
+            asker_of(envelope),
+        )  # fmt: skip
         return Call(envelope, context, self.changes.now_ms)
 
     # -- what goes out -----------------------------------------------------------------------
@@ -192,11 +230,9 @@ class Turn:
     ) -> Outgoing:
         envelope, root = delivery.envelope, delivery.root
         version = record.version + len(decision.events)
-        out = Outgoing(self.registry.partition_of)
-        for tell in decision.sends:
-            out.send(delivery, AskOut("", str(tell.to), tell.command))
-        for ask in decision.asks:
-            out.send(delivery, ask)
+        out = self._out()
+        for send in decision.sends:
+            out.send(delivery, send)
         for timer in decision.timers:
             out.set_timer(record.address, envelope, _pool_timer(timer))
         for pool_timer in after.timers:
@@ -215,18 +251,65 @@ class Turn:
                 self._queue.append(delivery)
             else:
                 self._post(partition, delivery)
+        self.changes.effects += out.effects
         self.changes.timers.update({timer.id: timer for timer in out.timers})
         self.changes.results += out.results
 
-    def _fail(self, delivery: Delivery, error: Exception) -> None:
-        """A handler raised: keep the message as a dead letter, and tell who waits."""
+    # -- failures ----------------------------------------------------------------------------
+
+    def _fail(self, delivery: Delivery, record: Record, error: Exception) -> None:
+        """A handler raised: keep the message as a dead letter, tell who waits, supervise."""
         envelope = delivery.envelope
         code = "entity-damaged" if isinstance(error, Damaged) else "handler-failed"
         text = "".join(traceback.format_exception(error)[-6:])
         self._bury(envelope, to_json(envelope), code, text)
         said = _printable(f"{envelope.type} raised {type(error).__name__}: {error}")
         dead = Result("dead", problem=Problem(code, said))
-        self._release(Outgoing(self.registry.partition_of).answer(envelope, delivery.root, dead))
+        self._release(self._out().answer(envelope, delivery.root, dead))
+        self._supervise(record, envelope, error, said)
+
+    def _supervise(self, record: Record, envelope: Envelope, error: Exception, said: str) -> None:
+        failed = Attention(
+            stopped_at=self.changes.now_ms, error=said, command=envelope.type,
+            command_id=envelope.id, version=record.version, code=self.code,
+        )  # fmt: skip
+        verdict = judge(record.spec.supervision, error, self.attention.get(record.address), failed)
+        self.changes.counters[f"supervised:{record.spec.name}:{verdict.directive}"] += 1
+        if verdict.attention is not None:
+            self._remember(record.address, verdict.attention)
+        if verdict.directive == "restart":
+            self._rebuild(record)
+
+    def _restart(self, delivery: Delivery, record: Record) -> str:
+        """An operator lets an entity go on: rebuild it, forget what it did."""
+        envelope = delivery.envelope
+        self._rebuild(record)
+        if self.attention.pop(record.address, None) is not None:
+            self.changes.attention[record.address] = b""
+        done = Result("done", version=record.version, reply=raw({"restarted": True}))
+        self._release(self._out().answer(envelope, delivery.root, done))
+        return "accepted"
+
+    def _rebuild(self, record: Record) -> None:
+        rebuild(record, self.reload(record.address))
+
+    def _refuse_stopped(self, delivery: Delivery) -> str:
+        """Nothing is lost: who waits is told, and what nobody waits for is kept."""
+        envelope = delivery.envelope
+        said = f"{envelope.to} was stopped after an error; an operator has to restart it"
+        if envelope.tag or envelope.from_outside:
+            refused = Result("rejected", problem=Problem(STOPPED, said))
+            self._release(self._out().answer(envelope, delivery.root, refused))
+        else:
+            self._bury(envelope, to_json(envelope), STOPPED, said)
+        return "rejected"
+
+    def _attention(self, address: str) -> Attention:
+        return self.attention.get(address, _NO_ATTENTION)
+
+    def _remember(self, address: str, attention: Attention) -> None:
+        self.attention[address] = attention
+        self.changes.attention[address] = to_json(attention)
 
     def _bury_unreadable(self, entry: Entry, error: Invalid) -> None:
         self._bury(Envelope(self._root(entry).id, "", ""), entry.message, "unreadable", str(error))
@@ -237,6 +320,9 @@ class Turn:
             ["entity", envelope.to, "type", envelope.type, "id", envelope.id, "at", at,
              "code", code, "error", _printable(error), "version", self.code, "message", message]
         )  # fmt: skip
+
+
+_NO_ATTENTION = Attention()
 
 
 class _WrongVersion(Exception):
@@ -253,11 +339,12 @@ def _require_version(record: Record, envelope: Envelope) -> None:
 def _refusal(error: Exception) -> Result:
     match error:
         case Rejected():
-            problem = Problem(_printable(str(error.code)), _printable(str(error.detail)))
+            problem = Problem(
+                _printable(str(error.code)), _printable(str(error.detail)), error.data
+            )
         case Invalid():
-            problem = Problem("invalid", str(error), [
-                {"pointer": f.pointer, "message": f.message} for f in error.faults
-            ])  # fmt: skip
+            faults = [{"pointer": f.pointer, "message": f.message} for f in error.faults]
+            problem = Problem("invalid", str(error), errors=faults)
         case NotFound():
             problem = Problem("not-found", str(error))
         case _:
@@ -274,3 +361,14 @@ def _pool_timer(timer: StartTimer | StopTimer) -> PoolTimer:
 def _printable(text: str) -> str:
     """Text of a bundle that can be stored: it may hold halves of surrogate pairs."""
     return text.encode(errors="backslashreplace").decode()
+
+
+def _is_waiting(record: Record) -> bool:
+    """Whether the entity waits for a message, as its receive time-out sees it."""
+    rule = record.spec.receive_timeout
+    if rule is None or record.fault:
+        return False
+    try:
+        return rule.waiting(record.state)
+    except Exception:  # noqa: BLE001 - the bundle's code may raise anything
+        return False

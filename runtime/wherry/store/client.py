@@ -18,7 +18,7 @@ from wherry.errors import KeyReused, Misconfigured, Overloaded, Paused, Unreacha
 from wherry.store import calls
 from wherry.store.calls import FunctionCall, Sending
 from wherry.store.keys import Keys
-from wherry.store.records import entity_reads, to_record
+from wherry.store.records import entity_reads, from_log, to_record
 from wherry.store.wire import Packer, Stream
 
 #: How many due timers one call moves: a script must stay short.
@@ -254,6 +254,19 @@ class Store:
                 read.address: to_record(self.redis, read, found)
                 for read, found in zip(reads, hashes, strict=True)
             }
+
+    def attention(self, partition: int) -> dict[str, bytes]:
+        """What supervision remembers of entities, JSON by address."""
+        with reaching():
+            found = self.redis.hgetall(self.keys.partition(partition).attention)
+        return {name.decode(): kept for name, kept in cast("dict[bytes, bytes]", found).items()}
+
+    def rebuild(self, registry: Registry, address: str) -> Record:
+        """Read an entity as its log alone tells it."""
+        read = entity_reads(self.keys, registry, address)
+        with reaching():
+            found = cast("dict[bytes, bytes]", self.redis.hgetall(read.hash))
+            return from_log(self.redis, read, found)
 
 
 def sent(sending: Sending, reply: list[Any]) -> Sent:

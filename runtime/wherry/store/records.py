@@ -53,6 +53,11 @@ def to_record(redis: Redis, read: EntityRead, found: Hash) -> Record:
     return record
 
 
+def from_log(redis: Redis, read: EntityRead, found: Hash) -> Record:
+    """Build the record of an entity as its log alone tells it; only pools come from the hash."""
+    return to_record(redis, read, found | {b"snapshot": b"0"} if found else found)
+
+
 def fold_event(spec: KindSpec, state: Any, fields: Hash) -> Any:
     """Return the state after a stored event."""
     event = spec.events[fields[b"type"].decode()]

@@ -2,16 +2,19 @@
 
 from wherry.testing.clock import START, Clock
 from wherry.testing.entities import Given, Outcome, given
+from wherry.testing.outcomes import Failed, Unknown
 from wherry.testing.sagas import Cancelled, Killed, Late, Move, Simulation, simulate
-from wherry.testing.world import Logged, SagaRun, Sent, World
+from wherry.testing.world import Call, Logged, SagaRun, Sent, World
 
 __all__ = [
     # Time
     "START", "Clock",
     # One entity
     "Given", "Outcome", "given",
+    # What became of an ask
+    "Failed", "Unknown",
     # One saga
     "Cancelled", "Killed", "Late", "Move", "Simulation", "simulate",
     # Everything
-    "Logged", "SagaRun", "Sent", "World",
+    "Call", "Logged", "SagaRun", "Sent", "World",
 ]  # fmt: skip

@@ -1,20 +1,32 @@
 """given, when, then: one entity, without Redis, with the rules that the engine applies."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Generic, Self, TypeVar
 
-from wherry.authoring.decisions import Context, StartTimer, StopTimer, Tell
+import msgspec
+
+from wherry.authoring.decisions import (
+    LATER,
+    Accepted,
+    Context,
+    Sends,
+    StartTimer,
+    StopTimer,
+)
 from wherry.authoring.entity import Entity
-from wherry.authoring.messages import Command, Event, Kind
-from wherry.engine.decision import Call, Decision
-from wherry.engine.envelope import Envelope
+from wherry.authoring.messages import Command, Event, Kind, Ref, reply_type
+from wherry.codec import codec_of
+from wherry.engine.decision import LateAnswer, asker_of
+from wherry.engine.envelope import ANSWER, Envelope
 from wherry.engine.record import PoolTimer, Record, apply, fresh, preview
-from wherry.engine.specs import CommandSpec, KindSpec, entity_kind
+from wherry.engine.specs import KindSpec, entity_kind
+from wherry.engine.words import Words, read_answer
 from wherry.errors import Invalid, Rejected
 from wherry.testing.clock import START
+from wherry.testing.outcomes import Failed, Unknown, answer_to
 
 K = TypeVar("K", bound=Kind)
 S = TypeVar("S")
@@ -53,28 +65,57 @@ class Given(Generic[K, S]):
 
     def when(self, command: Command[K, R], *, id: str = "c1") -> "Outcome[K, S, R]":
         """Handle a command, as the engine would: schema, handler, lifecycle, pools."""
-        record = copy(self.record)
-        spec, name = record.spec, type(command).__name__
-        envelope = Envelope(id, record.address, name)
-        context = Context(spec.name, record.key, self.now, id, id)
+        name = type(command).__name__
+        envelope = Envelope(id, self.record.address, name)
+        handler = self.entity.handlers[type(command)]
+        codec = codec_of(type(command))
+
+        def handle(context: Context) -> Accepted[Any]:
+            parsed = codec.parse(codec.encode(command), f"{self.record.address} {name}")
+            return handler(self.state, parsed, context)
+
+        return self._outcome(envelope, handle)
+
+    def answered(
+        self,
+        by: Ref[Any],
+        command: type[Command[Any, R]],
+        outcome: "R | Rejected | Failed | Unknown",
+        *,
+        carry: Any = None,
+        id: str = "a1",
+    ) -> "Outcome[K, S, None]":
+        """Handle the answer to an ask: a reply, `Rejected(code)`, `Failed()` or `Unknown()`."""
+        envelope = Envelope(id, self.record.address, ANSWER, sender=str(by), cause="ask")
+        carried = "" if carry is None else codec_of(type(carry)).encode(carry).decode()
+        answer = read_answer(
+            answer_to(command, outcome, carried), envelope.sender, reply_type(command)
+        )
+        handler = self.entity.answerers[command]
+        return self._outcome(envelope, lambda context: handler(self.state, answer, context))
+
+    def _outcome(
+        self, envelope: Envelope, handle: Callable[[Context], Accepted[Any]]
+    ) -> "Outcome[K, S, Any]":
+        record, id_ = copy(self.record), envelope.id
+        context = Context(record.spec.name, record.key, self.now, id_, id_, asker_of(envelope))
         try:
-            decision = _decide(spec.commands[name], record, command, Call(envelope, context, 0))
-            after = preview(record, decision.events)
+            done = handle(context)
+            decision = Words(self.entity).decision(done)
+            after = preview(record, done.events)
         except Rejected as error:
-            return Outcome(self.entity, record, self.now, rejected=error.code, detail=error.detail)
+            return Outcome(
+                self.entity, record, self.now, rejected=error.code, detail=error.detail,
+                data=error.data,
+            )  # fmt: skip
         except Invalid as error:
             return Outcome(self.entity, record, self.now, rejected="invalid", detail=str(error))
-        apply(record, after, decision.events, [])
-        _require_survives_storage(spec, record, decision.events)
+        apply(record, after, done.events, [])
+        _require_survives_storage(record.spec, record, done.events)
         return Outcome(
-            self.entity,
-            record,
-            self.now,
-            decision.events,
-            decision.reply,
-            decision.sends,
-            (*decision.timers, *map(_pool_timer, after.timers)),
-        )
+            self.entity, record, self.now, done.events, done.reply, done.sends,
+            (*done.timers, *map(_pool_timer, after.timers)), decision.answers,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -87,26 +128,46 @@ class Outcome(Given[K, S], Generic[K, S, R]):
 
     events: tuple[Event, ...] = ()
     answer: Any = None
-    sends: tuple[Tell[Any], ...] = ()
+    sends: Sends = ()
     timers: tuple[StartTimer | StopTimer, ...] = ()
+    late: tuple[LateAnswer, ...] = ()
     rejected: str | None = None
     detail: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def replies_later(self) -> bool:
+        """Whether the reply has to wait for others."""
+        return self.rejected is None and self.answer is LATER
+
+    @property
+    def sent(self) -> list[tuple[str, Any]]:
+        """What was sent, told or asked: to whom, and the message."""
+        return [(str(send.to), send.command) for send in self.sends]
+
+    @property
+    def told_late(self) -> list[Any]:
+        """What those are told who wait since an earlier command: plain JSON, or a Problem."""
+        return [late.problem or msgspec.json.decode(late.reply) for late in self.late]
 
     @property
     def reply(self) -> R:
-        """The reply. Fails the test if the command was rejected."""
+        """The reply. Fails the test if the command was rejected, or is answered later."""
         if self.rejected is not None:
             raise AssertionError(f"rejected: {self.rejected}: {self.detail}")
+        if self.replies_later:
+            raise AssertionError("the reply comes later")
         reply: R = self.answer
         return reply
 
     def then(self, *events: Event, reply: Any = _ANY) -> Self:
         """Require exactly these events, and this reply if one is given."""
-        found = self.reply
+        if self.rejected is not None:
+            raise AssertionError(f"rejected: {self.rejected}: {self.detail}")
         if self.events != events:
             raise AssertionError(f"expected {list(events)}, got {list(self.events)}")
-        if reply is not _ANY and found != reply:
-            raise AssertionError(f"expected the reply {reply!r}, got {found!r}")
+        if reply is not _ANY and self.reply != reply:
+            raise AssertionError(f"expected the reply {reply!r}, got {self.reply!r}")
         return self
 
     def then_rejected(self, code: str, detail: str | None = None) -> Self:
@@ -129,11 +190,6 @@ def given(
     record = fresh(entity_kind(entity), key)
     apply(record, preview(record, events), events, [])
     return Given(entity, record, at)
-
-
-def _decide(spec: CommandSpec, record: Record, command: Any, call: Call) -> Decision:
-    subject = f"{record.address} {spec.name}"
-    return spec.decide(record.state, spec.codec.parse(spec.codec.encode(command), subject), call)
 
 
 def _require_survives_storage(spec: KindSpec, record: Record, events: Sequence[Event]) -> None:

@@ -141,7 +141,7 @@ class _Run(Generic[I, S, R]):
         self.record.state = self._read_back()
         self.events += decision.events
         self.told += decision.answers
-        for ask in decision.asks:
+        for ask in decision.sends:
             self._send(ask)
 
     def carry_out(self, ask: AskOut) -> None:

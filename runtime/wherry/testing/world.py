@@ -1,8 +1,8 @@
 """World: a whole app in memory - the engine's own turns, all partitions, a clock of its own."""
 
 import random
-from collections import deque
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar, cast, get_type_hints, overload
@@ -10,20 +10,31 @@ from typing import Any, Generic, TypeVar, cast, get_type_hints, overload
 import msgspec
 
 from wherry.authoring.app import App
+from wherry.authoring.effect import Attempt, EffectFunction
 from wherry.authoring.messages import Command, Event, Kind, Ref
 from wherry.authoring.saga import Saga
 from wherry.codec import codec_of, to_json
 from wherry.engine.book import Book
 from wherry.engine.changes import Changes, Entry, Timer
-from wherry.engine.envelope import Envelope, Problem, Result, read_result
+from wherry.engine.envelope import (
+    ANSWER,
+    Envelope,
+    Problem,
+    Result,
+    raw,
+    read_envelope,
+    read_result,
+)
 from wherry.engine.outgoing import raw_body
 from wherry.engine.record import Change, Fields, Record, fresh, preview
 from wherry.engine.registry import Registry, check, split_address
 from wherry.engine.saga_state import Cancel, Kill, SagaState
 from wherry.engine.specs import KindSpec
+from wherry.engine.supervision import RESTART, Attention
 from wherry.engine.turn import Turn
-from wherry.errors import NotFound
+from wherry.errors import NotFound, Rejected, Transient
 from wherry.testing.clock import Clock
+from wherry.testing.outcomes import Failed, answer_to
 
 I = TypeVar("I")  # noqa: E741
 K = TypeVar("K", bound=Kind)
@@ -61,6 +72,17 @@ class Logged:
     id: str
     cause: str
     corr: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call to the outside world that waits: `key` is its idempotency key."""
+
+    id: str
+    target: str
+    key: str
+    command: Any
+    sender: str
 
 
 @dataclass(frozen=True)
@@ -163,6 +185,9 @@ class World:
 
     `send` and `start` wait until nothing more happens, unless `run=False`. With a `seed`,
     partitions take turns in a random order; `batch` is how many entries a turn takes.
+
+    `outside` has a plain function for each effect that should be answered at once; the others wait
+    in `calls`, until `settle` says what became of them.
     """
 
     def __init__(
@@ -173,11 +198,15 @@ class World:
         clock: Clock | None = None,
         seed: int | None = None,
         batch: int = 100,
+        outside: Mapping[type[Command[Any, Any]], EffectFunction] | None = None,
     ) -> None:
         self.registry = Registry(app, partitions)
         check(self.registry)
         self.clock = clock or Clock()
         self.dead: list[dict[str, str]] = []
+        #: What supervision remembers, by address; and what was counted.
+        self.attention: dict[str, Attention] = {}
+        self.counters: Counter[str] = Counter()
         self._random = random.Random(seed)  # noqa: S311 - it chooses an order, nothing secret
         self._in_order = seed is None
         self._batch = batch
@@ -185,6 +214,8 @@ class World:
         self._stored: dict[str, _Stored] = {}
         self._results: dict[str, bytes] = {}
         self._stalled: set[int] = set()
+        self._outside = {command.__name__: fn for command, fn in (outside or {}).items()}
+        self._calls: dict[str, Envelope] = {}
         self._entries = 0
         self._ids = 0
 
@@ -250,9 +281,9 @@ class World:
         self.run()
 
     def run(self) -> None:
-        """Take turns until nothing more happens."""
+        """Take turns, and make the calls that have a function, until nothing more happens."""
         for _ in range(RESTLESS):
-            if not self.step():
+            if not (self.step() or self._call_outside()):
                 return
         raise AssertionError(f"no rest after {RESTLESS} turns: entities answer each other for ever")
 
@@ -263,6 +294,50 @@ class World:
             return False
         self._commit(self._partitions[number], self._turn(number))
         return True
+
+    def restart(self, of: str | Ref[Any]) -> None:
+        """Let an entity that was stopped go on, as an operator would."""
+        envelope = Envelope(self._next_id("r"), str(of), RESTART)
+        self._deliver(self.registry.partition_of(str(of)), to_json(envelope))
+        self.run()
+
+    def calls(self, command: type[Command[Any, Any]] | None = None) -> list[Call]:
+        """The calls to the outside world that nobody has answered, the oldest first."""
+        name = command.__name__ if command else ""
+        return [self._shown(e) for e in self._calls.values() if name in {"", e.type}]
+
+    def settle(self, call: Call, outcome: Any, *, run: bool = True) -> None:
+        """Say what became of a call: a reply, `Rejected(code)`, `Failed()` or `Unknown()`."""
+        envelope = self._calls.pop(call.id)
+        if envelope.tag:
+            answer = answer_to(type(call.command), outcome, envelope.carry, envelope.tag)
+            message = Envelope(
+                f"{envelope.id}.answer", envelope.sender, ANSWER, raw(answer), sender=envelope.to,
+                corr=envelope.corr, cause=envelope.id, trace=envelope.trace,
+            )  # fmt: skip
+            self._deliver(self.registry.partition_of(envelope.sender), to_json(message))
+        if run:
+            self.run()
+
+    def _call_outside(self) -> bool:
+        waiting = [e for e in self._calls.values() if e.type in self._outside]
+        if not waiting:
+            return False
+        call = self._shown(waiting[0])
+        attempt = Attempt(call.key, 1, 0.0)
+        try:
+            outcome = self._outside[waiting[0].type](call.command, attempt)
+        except Rejected as error:
+            outcome = error
+        except Transient as error:
+            outcome = Failed("effect-failed", str(error))
+        self.settle(call, outcome, run=False)
+        return True
+
+    def _shown(self, envelope: Envelope) -> Call:
+        target, _, key = envelope.to.partition("/")
+        command = self.registry.effect(target, envelope.type).codec.decode(envelope.data)
+        return Call(envelope.id, target, key, command, envelope.sender)
 
     def crash(self) -> bool:
         """Take one turn, and die before it is stored: nothing may be different."""
@@ -390,11 +465,19 @@ class World:
 
     def _turn(self, number: int) -> Changes:
         inbox = self._partitions[number].inbox
-        turn = Turn(self.registry, Changes(number, "", self.clock.ms), self._load)
+        changes = Changes(number, "", self.clock.ms)
+        turn = Turn(
+            self.registry, changes, self._load, self._reload, attention=dict(self.attention)
+        )
         return turn.run(list(inbox)[: self._batch])
 
     def _load(self, addresses: Sequence[str]) -> dict[str, Record]:
         return {address: self._record(address) for address in addresses}
+
+    def _reload(self, address: str) -> Record:
+        record = self._record(address)
+        record.state = self.replay(address)
+        return record
 
     def _record(self, address: str) -> Record:
         kind, key = split_address(address)
@@ -415,9 +498,19 @@ class World:
             if timer.message:
                 partition.timers[id_] = timer
         self._results.update({id_: result for id_, result, _ in changes.results})
+        self._calls |= {id_: read_envelope(call) for id_, call in changes.effects}
+        self._heed(changes.attention)
+        self.counters += changes.counters
         self.dead += [_words(fields) for fields in changes.dead]
         for _ in range(changes.taken):
             partition.inbox.popleft()
+
+    def _heed(self, attention: Mapping[str, bytes]) -> None:
+        for address, kept in attention.items():
+            if kept:
+                self.attention[address] = msgspec.json.decode(kept, type=Attention)
+            else:
+                self.attention.pop(address, None)
 
     def _keep(self, record: Record, change: Change) -> None:
         before = self._stored.get(record.address)

@@ -3,15 +3,23 @@
 What is remembered is valid only along the pump's own chain of commits: it goes when one is refused.
 """
 
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from wherry.engine.changes import Changes, Entry, stream_id
+from wherry.engine.meters import Meters
 from wherry.engine.record import Record
 from wherry.engine.registry import Registry
+from wherry.engine.supervision import Attention
 from wherry.engine.turn import Turn
 from wherry.store.client import Committed, Store
+
+_attention = msgspec.json.Decoder(Attention)
+_METERS = Meters(time.perf_counter_ns)
 
 #: How many entities a pump remembers in each partition; about 1 KiB each beside their state.
 REMEMBERED = 25_000
@@ -29,12 +37,16 @@ class Shard:
     barrier: str = "0-0"
     next_due: int | None = None
     refusals: int = 0
+    #: What supervision remembers of entities; as valid as the records are.
+    _attention: dict[str, Attention] = field(default_factory=dict)
     _records: OrderedDict[str, Record] = field(default_factory=OrderedDict)
     _distrusted: dict[str, str] = field(default_factory=dict)
 
     def find(self) -> None:
         """Learn where the partition stands."""
         self.cursor, self.barrier = self.store.position(self.number)
+        found = self.store.attention(self.number)
+        self._attention = {address: _attention.decode(kept) for address, kept in found.items()}
 
     def forget(self) -> None:
         """Trust nothing that is remembered."""
@@ -44,8 +56,8 @@ class Shard:
     def open(self, entries: Sequence[Entry], now_ms: int) -> tuple[Turn, list[str]]:
         """Start a turn. Returns it, and the addresses that have to be known before it goes on."""
         turn = Turn(
-            self.registry, Changes(self.number, self.cursor, now_ms), self._load, self.code,
-            stream_id(self.barrier),
+            self.registry, Changes(self.number, self.cursor, now_ms), self._load, self._reload,
+            self.code, stream_id(self.barrier), self._attention, _METERS,
         )  # fmt: skip
         return turn, [address for address in turn.take(entries) if address not in self._records]
 
@@ -68,6 +80,10 @@ class Shard:
         self.next_due = stored.next_due
         while len(self._records) > REMEMBERED:
             self._records.popitem(last=False)
+
+    def _reload(self, address: str) -> Record:
+        self._distrusted.pop(address, None)
+        return self.store.rebuild(self.registry, address)
 
     def _load(self, addresses: Sequence[str]) -> dict[str, Record]:
         records = self._records
