@@ -1,12 +1,14 @@
 """JSON for typed messages: encoded compactly, decoded strictly (commands) or tolerantly (events).
 
-One rule differs from msgspec's own: an instant always has milliseconds, `2026-11-22T06:00:00.000Z`.
+Two rules differ from msgspec's own. An instant always has milliseconds: `2026-11-22T06:00:00.000Z`.
+A decimal that somebody sends is plain text, `"12.50"`: a number may have lost digits on its way.
 """
 
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import cache
 from types import UnionType
 from typing import Any, Generic, TypeVar, Union, cast, get_args, get_origin, get_type_hints
@@ -21,6 +23,9 @@ T = TypeVar("T")
 _INSTANT = re.compile(rb'"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?')
 _SHORT, _LONG = len('"2026-11-22T06:00:00'), len('"2026-11-22T06:00:00.000000')
 _PATH = re.compile(r" - at `\$?(?P<path>.*)`$")
+
+# Neither NaN, nor 1e3, nor 1_000: all of which Decimal reads.
+_DECIMAL = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 
 _ARRAYS = {list, tuple, set, frozenset}
 _UNIONS = {Union, UnionType}
@@ -37,6 +42,7 @@ class Codec(Generic[T]):
         parts = set(_parts(of))
         self.encode: Callable[[T], bytes] = _encode_instants if datetime in parts else to_json
         self._spans = timedelta in parts
+        self._decimals = Decimal in parts
         self._opaque = msgspec.Raw in parts
         self._decoder = msgspec.json.Decoder(of)
         self._known = _known_fields(of)
@@ -68,6 +74,8 @@ class Codec(Generic[T]):
     def convert(self, value: Any, subject: str) -> T:
         """Turn plain JSON values into the type. Raises Invalid, naming each fault."""
         if faults := list(_unknown(self._known, value, "")):
+            raise Invalid(subject, faults)
+        if self._decimals and (faults := list(_inexact(self.of, value, ""))):
             raise Invalid(subject, faults)
         if self._spans:
             value = _spell_spans(self.of, value)
@@ -171,6 +179,41 @@ def _spell_spans(of: Any, value: Any) -> Any:
         case int() | float() if of is timedelta:
             return f"{'-' if value < 0 else ''}PT{abs(value):f}S"
     return _spell_spans(parts[0], value) if len(parts) == 1 and get_origin(of) in _UNIONS else value
+
+
+def _inexact(of: Any, value: Any, at: str) -> Iterator[Fault]:
+    """Decimals that are not plain text."""
+    if get_origin(of) in _UNIONS:
+        of = _only(of)
+    if isinstance(value, dict | list):
+        for hint, part, name in _inside(of, value):
+            yield from _inexact(hint, part, f"{at}/{name}")
+    elif of is Decimal and not _is_decimal(value):
+        yield Fault(at, 'a decimal is plain text, like "12.50"')
+
+
+def _only(union: Any) -> Any:
+    """The one type of a union with None; Any when there are more."""
+    parts = [part for part in get_args(union) if part is not type(None)]
+    return parts[0] if len(parts) == 1 else Any
+
+
+def _inside(of: Any, value: Any) -> Iterator[tuple[Any, Any, str]]:
+    """Type, value and name of each part of an object or array."""
+    origin = get_origin(of)
+    if isinstance(value, dict) and is_dataclass(of):
+        hints = _hints(cast("type", of))
+        yield from ((hints[name], part, name) for name, part in value.items() if name in hints)
+    elif isinstance(value, dict) and origin is dict:
+        yield from ((get_args(of)[1], part, name) for name, part in value.items())
+    elif isinstance(value, list) and origin in _ARRAYS:
+        yield from ((get_args(of)[0], part, str(index)) for index, part in enumerate(value))
+
+
+def _is_decimal(value: Any) -> bool:
+    """Whether it is one, or something whose type msgspec will complain about."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return not number and (not isinstance(value, str) or _DECIMAL.fullmatch(value) is not None)
 
 
 def _fault(text: str) -> Fault:

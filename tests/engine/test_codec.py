@@ -104,6 +104,45 @@ def test_decimals_are_text_and_exact() -> None:
     assert value == LOAD.decode(LOAD.encode(value))
 
 
+@dataclass(frozen=True)
+class Prices:
+    price: Decimal | None = None
+    prices: tuple[Decimal, ...] = ()
+    named: dict[str, Decimal] | None = None
+    load: Load | None = None
+
+
+PRICES = codec_of(Prices)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"12.5", b"12", b"1e2", b'"1e2"', b'"NaN"', b'"Infinity"', b'"1_000"', b'" 1"', b'"+1"',
+     b'"1."', b'".5"', b'""', b'"\xd9\xa1"'],
+)  # fmt: skip
+def test_a_decimal_that_somebody_sent_is_plain_text_at_any_depth(text: bytes) -> None:
+    """S102: a number may have lost digits before it came; and what is no number is no amount."""
+    places = {
+        "/price": b'{"price":%b}',
+        "/prices/1": b'{"prices":["1",%b]}',
+        "/named/a": b'{"named":{"a":%b}}',
+        "/load/price": b'{"load":{"crate":{"name":"a"},"price":%b}}',
+    }
+    for pointer, data in places.items():
+        with pytest.raises(Invalid) as caught:
+            PRICES.parse(data % text, "prices")
+        assert [pointer] == [fault.pointer for fault in caught.value.faults]
+
+
+def test_plain_decimals_are_read_as_they_are() -> None:
+    data = b'{"price":null,"prices":["12.50","-1","0"],"named":{"a":"0.10"}}'
+
+    found = PRICES.parse(data, "prices")
+
+    assert ["12.50", "-1", "0"] == [str(price) for price in found.prices]
+    assert {"a": Decimal("0.10")} == found.named
+
+
 def test_a_stored_value_may_have_fields_that_are_gone() -> None:
     assert Load(Crate("a")) == LOAD.decode(b'{"crate":{"name":"a","old":1},"older":[]}')
 
