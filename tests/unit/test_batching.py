@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from wherry.errors import Unreachable
-from wherry.http.batching import MOST, Batcher
+from wherry.store.batching import MOST, Batcher
 from wherry.store.link import Words
 
 

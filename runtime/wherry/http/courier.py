@@ -18,11 +18,11 @@ from wherry.engine.envelope import Result, read_result
 from wherry.errors import Unreachable, WherryError
 from wherry.gateway.requests import Request, new_id
 from wherry.gateway.sending import NUDGE_S, Sender
-from wherry.http.batching import Batcher
-from wherry.http.clock import SAMPLE_S, Clock
 from wherry.http.waiting import Arrival, Waiters, listen
 from wherry.store import calls
+from wherry.store.batching import Batcher
 from wherry.store.client import Sent, sent
+from wherry.store.clock import SAMPLE_S, Clock
 from wherry.store.link import Link
 from wherry.wiring import Runtime
 

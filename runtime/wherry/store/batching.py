@@ -47,7 +47,7 @@ class Batcher:
         except Exception as error:  # noqa: BLE001 - every asker learns it; nobody may wait for ever
             return [error] * len(batch)
         except asyncio.CancelledError:
-            _settle(batch, [Unreachable("the server stops")] * len(batch))
+            _settle(batch, [Unreachable("this process stops")] * len(batch))
             raise
 
 
