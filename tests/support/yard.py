@@ -18,7 +18,7 @@ from wherry.authoring.pool import Pool
 from wherry.authoring.saga import Saga, Step
 from wherry.codec import to_json
 from wherry.engine.changes import Changes, Entry, stream_id
-from wherry.engine.envelope import Envelope, Result
+from wherry.engine.envelope import EMPTY, Envelope, Result
 from wherry.engine.outgoing import raw_body
 from wherry.engine.record import Record
 from wherry.engine.registry import Registry, check, split_address
@@ -434,9 +434,10 @@ class Yard:
     namespace: str = "yard"
     now: int = NOW
     sent: int = 0
+    app: App = APP
 
     def __post_init__(self) -> None:
-        self.registry = Registry(APP, self.partitions)
+        self.registry = Registry(self.app, self.partitions)
         check(self.registry)
         library.load(self.redis, self.namespace, self.registry)
         self.store = Store(self.redis, self.namespace)
@@ -445,7 +446,7 @@ class Yard:
         """Send a command from outside; return its id."""
         return self.send_raw(to, type(command).__name__, raw_body(command), **more)
 
-    def send_raw(self, to: str, type_: str, data: Any, **more: Any) -> str:
+    def send_raw(self, to: str, type_: str, data: Any = EMPTY, **more: Any) -> str:
         self.sent += 1
         envelope = Envelope(f"c{self.sent}", to, type_, data, **more)
         return self.put(envelope)
@@ -491,7 +492,7 @@ class Yard:
     def folded(self, address: str) -> Any:
         """The state as a fold of the whole log."""
         spec = self.registry.kind(split_address(address)[0])
-        state = spec.initial
+        state = spec.first_state()
         for fields in self.events(address):
             state = fold_event(spec, state, fields)
         return state

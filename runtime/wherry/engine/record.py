@@ -89,7 +89,7 @@ def usable(record: Record) -> Record:
 
 def fresh(spec: KindSpec, key: str) -> Record:
     """An entity that nothing has happened to."""
-    return Record(spec, key, spec.initial, books={pool.name: Book() for pool in spec.pools})
+    return Record(spec, key, spec.first_state(), books={pool.name: Book() for pool in spec.pools})
 
 
 def preview(record: Record, events: Sequence[Event], folded: Folded | None = None) -> Applied:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from wherry.authoring.effect import Breaker, EffectFunction, EffectRule, Target
@@ -54,6 +55,17 @@ class KindSpec:
     placed_with: Callable[[str], str] | None = None
     receive_timeout: ReceiveTimeout[Any] | None = None
     supervision: OneForOne = RESUME
+
+    @cached_property
+    def _initial_json(self) -> bytes:
+        try:
+            return self.state.encode(self.initial)
+        except Exception:  # noqa: BLE001 - a bundle's type may hold what is no JSON
+            return b""
+
+    def first_state(self) -> Any:
+        """The state of an entity without events: a new one, since a handler may spoil it."""
+        return self.state.decode(self._initial_json) if self._initial_json else self.initial
 
     def may_follow(self, old: str, new: str) -> bool:
         """Whether the lifecycle allows a change of status."""

@@ -120,7 +120,7 @@ def audit_entity(registry: Registry, stored: Stored) -> Iterator[str]:
 
 def versions(spec: KindSpec, log: Entries) -> Iterator[Version]:
     """The entity after each event of its log; a version with a finding is the last one."""
-    now = Version(0, spec.initial, "", {pool.name: Book() for pool in spec.pools})
+    now = Version(0, spec.first_state(), "", {pool.name: Book() for pool in spec.pools})
     for _, fields in log:
         now = _after(spec, now, fields)
         yield now
@@ -192,7 +192,7 @@ def _scores(redis: Redis, key: str) -> dict[str, int]:
 def _audit_story(spec: KindSpec, stored: Stored) -> Iterator[str]:
     name, found = stored.address, stored.hash
     snapshot = int(_text(found, "snapshot") or 0)
-    last = Version(0, spec.initial, "", {pool.name: Book() for pool in spec.pools})
+    last = Version(0, spec.first_state(), "", {pool.name: Book() for pool in spec.pools})
     for last in versions(spec, stored.log):
         if last.finding:
             yield f"{name}: {last.finding}"
