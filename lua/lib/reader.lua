@@ -54,14 +54,19 @@ local function reader(keys, args)
   return r
 end
 
+-- The positions of the fields of one stream entry.
+local function read_span(r)
+  local count = r.count()
+  if count < 2 or count > MOST_FIELDS or count % 2 == 1 then
+    error("fields come in pairs, at least one, at most " .. MOST_FIELDS .. " fields")
+  end
+  return { r.span(count) }
+end
+
 local function read_spans(r)
   local spans = {}
   for i = 1, r.count() do
-    local count = r.count()
-    if count < 2 or count > MOST_FIELDS or count % 2 == 1 then
-      error("fields come in pairs, at least one, at most " .. MOST_FIELDS .. " fields")
-    end
-    spans[i] = { r.span(count) }
+    spans[i] = read_span(r)
   end
   return spans
 end

@@ -23,7 +23,11 @@ OURS = ["ingress", "worker", "scheduler", "deploy", "operator", "reader"]
 NEW_IN_7_2 = "client|setinfo"
 
 # Which verbs a role is there to run.
-RUNS = {"ingress": {"send"}, "worker": set(verbs()), "operator": {"send", "retry"}}
+RUNS = {
+    "ingress": {"send"},
+    "worker": set(verbs()),
+    "operator": {"send", "retry", "settle", "resume_effect"},
+}
 
 
 class Guarded(Server):
@@ -140,6 +144,22 @@ def test_a_role_may_make_every_call_of_the_verbs_it_runs(
     assert may(guarded, role, "FCALL", f"wherry_{verb}", "2", "{wherry:1}:inbox", "wherry:pumps")
 
 
+@pytest.mark.parametrize("role", ["worker", "operator"])
+@pytest.mark.parametrize(
+    "command",
+    ["FCALL wherry_breaker 1 wherry:breaker:x", "HSET wherry:breaker:x f v", "PUBLISH {} 1"],
+)
+def test_who_makes_calls_to_the_world_may_use_what_they_share(
+    guarded: Guarded, role: str, command: str
+) -> None:
+    assert may(guarded, role, *command.replace("{}", "wherry:effects").split(" "))
+
+
+def test_who_runs_effects_hears_of_new_ones(guarded: Guarded) -> None:
+    assert may(guarded, "worker", "SUBSCRIBE", "wherry:effects")
+    assert not may(guarded, "ingress", "SUBSCRIBE", "wherry:effects")
+
+
 def calls(verb: str) -> set[str]:
     """The commands in a verb and in what it includes."""
     text = source(verb)
@@ -162,6 +182,8 @@ def example(command: str) -> list[str]:
         "GET": 0,
         "XLEN": 0,
         "HGET": 1,
+        "HEXISTS": 1,
+        "ZSCORE": 1,
         "XDEL": 1,
         "HDEL": 1,
         "ZREM": 1,

@@ -1,11 +1,11 @@
 """The calls of the library as data: name, keys, arguments. Nothing here talks to Redis."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain
 
 from wherry.engine.changes import Changes
-from wherry.engine.record import Change, Record
+from wherry.engine.record import Change, Fields, Record
 from wherry.store.keys import Keys, PartitionKeys
 
 Arg = bytes | str | int
@@ -70,6 +70,133 @@ def beat(keys: Keys, pump: str, now_ms: int, lease_ms: int, partitions: int) -> 
 def retry(own: PartitionKeys, letter: str, command_id: str, *, mark: bool) -> FunctionCall:
     """Build the call of lua/retry.lua."""
     return FunctionCall("retry", [own.dead, own.inbox, own.result(command_id)], [letter, int(mark)])
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The call is settled; `answer` is an envelope for who asked, empty when nobody waits."""
+
+    answer: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """The call is tried once more at `due_ms`; the note is for whoever takes it then."""
+
+    due_ms: int
+    note: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Back:
+    """The attempt was not begun and does not count: a breaker held it back until `due_ms`."""
+
+    due_ms: int
+    note: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Park:
+    """A person has to decide; the note says why."""
+
+    note: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Bury:
+    """The call failed for good; `fields` are those of a dead letter."""
+
+    fields: Fields
+
+
+How = Done | Again | Back | Park | Bury
+
+
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """What became of an attempt at a call; `counters` grow if it is stored."""
+
+    partition: int
+    id: str
+    n: int
+    now_ms: int
+    how: How
+    counters: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What is said to a breaker: how calls went, and how many more are wanted.
+
+    limit     of failures in a row
+    reset_ms  how long it stays open
+    probes    how many may be out at a time while it is half-open
+    lease_ms  after which a probe is taken for lost
+    """
+
+    wanted: int
+    succeeded: int
+    failed: int
+    limit: int
+    reset_ms: int
+    probes: int
+    lease_ms: int
+
+
+def take(own: PartitionKeys, now_ms: int, lease_ms: int, limit: int) -> FunctionCall:
+    """Build the call of lua/take.lua."""
+    return FunctionCall("take", [own.effects, own.effect, own.attempt], [now_ms, lease_ms, limit])
+
+
+def renew(own: PartitionKeys, until_ms: int, held: Sequence[tuple[str, int]]) -> FunctionCall:
+    """Build the call of lua/renew.lua; `held` has the id and the n of each call."""
+    args: list[Arg] = [until_ms]
+    for effect_id, n in held:
+        args += [effect_id, n]
+    return FunctionCall("renew", [own.effects, own.attempt], args)
+
+
+def settle(keys: Keys, settling: Settling) -> FunctionCall:
+    """Build the call of lua/settle.lua."""
+    own = keys.partition(settling.partition)
+    word, said = _how(settling.how)
+    args: list[Arg] = [settling.id, settling.n, word, settling.now_ms]
+    return FunctionCall(
+        "settle",
+        [
+            own.effects, own.effect, own.attempt, own.parked, own.inbox, own.dead,
+            keys.pumps, keys.wake, own.counters,
+        ],
+        [*args, *said, *_pairs(settling.counters.items())],
+    )  # fmt: skip
+
+
+def _how(how: How) -> tuple[str, list[Arg]]:
+    match how:
+        case Done(answer):
+            return "done", [answer]
+        case Again(due_ms, note):
+            return "again", [due_ms, note]
+        case Back(due_ms, note):
+            return "back", [due_ms, note]
+        case Park(note):
+            return "park", [note]
+        case Bury(fields):
+            return "bury", [len(fields), *fields]
+
+
+def resume_effect(own: PartitionKeys, effect_id: str, now_ms: int) -> FunctionCall:
+    """Build the call of lua/resume_effect.lua."""
+    return FunctionCall("resume_effect", [own.effects, own.effect, own.parked], [effect_id, now_ms])
+
+
+def breaker(keys: Keys, target: str, now_ms: int, asking: Asking) -> FunctionCall:
+    """Build the call of lua/breaker.lua."""
+    args: list[Arg] = [
+        now_ms, asking.wanted, asking.succeeded, asking.failed,
+        asking.limit, asking.reset_ms, asking.probes, asking.lease_ms,
+    ]  # fmt: skip
+    return FunctionCall("breaker", [keys.breaker(target)], args)
 
 
 def commit(
