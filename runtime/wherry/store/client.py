@@ -1,5 +1,6 @@
 """The store: carries out the calls of the library, and turns its words into values and errors."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -228,10 +229,17 @@ class Store:
 
     def dues(self, partitions: int) -> list[int | None]:
         """When the earliest timer of each partition is due, ms."""
+        return self._earliest(self.keys.partition(number).timers for number in range(partitions))
+
+    def effects_due(self, partitions: int) -> list[int | None]:
+        """When the earliest call of each partition may be taken, ms; lost runners included."""
+        return self._earliest(self.keys.partition(number).effects for number in range(partitions))
+
+    def _earliest(self, zsets: Iterable[str]) -> list[int | None]:
         with reaching():
             pipe = self.redis.pipeline(transaction=False)
-            for number in range(partitions):
-                pipe.zrange(self.keys.partition(number).timers, 0, 0, withscores=True)
+            for zset in zsets:
+                pipe.zrange(zset, 0, 0, withscores=True)
             return [int(first[0][1]) if first else None for first in pipe.execute()]
 
     def backlog(self, partitions: int) -> list[int]:
@@ -241,6 +249,19 @@ class Store:
             for number in range(partitions):
                 pipe.xlen(self.keys.partition(number).inbox)
             return pipe.execute()
+
+    def counters(self, partitions: int) -> dict[str, int]:
+        """The counters of all partitions, added up."""
+        with reaching():
+            pipe = self.redis.pipeline(transaction=False)
+            for number in range(partitions):
+                pipe.hgetall(self.keys.partition(number).counters)
+            found = pipe.execute()
+        total: Counter[str] = Counter()
+        for one in found:
+            for name, value in one.items():
+                total[name.decode()] += int(value)
+        return dict(total)
 
     def load(self, registry: Registry, addresses: Iterable[str]) -> dict[str, Record]:
         """Read entities; one that nothing has happened to is fresh. Raises NotFound for a kind."""
@@ -254,12 +275,6 @@ class Store:
                 read.address: to_record(self.redis, read, found)
                 for read, found in zip(reads, hashes, strict=True)
             }
-
-    def attention(self, partition: int) -> dict[str, bytes]:
-        """What supervision remembers of entities, JSON by address."""
-        with reaching():
-            found = self.redis.hgetall(self.keys.partition(partition).attention)
-        return {name.decode(): kept for name, kept in cast("dict[bytes, bytes]", found).items()}
 
     def rebuild(self, registry: Registry, address: str) -> Record:
         """Read an entity as its log alone tells it."""

@@ -78,6 +78,14 @@ class StoredCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many calls wait for their time or run, and how many wait for a person."""
+
+    due: int
+    parked: int
+
+
+@dataclass(frozen=True, slots=True)
 class BreakerState:
     """A breaker as it is stored. One that is open past `until_ms` lets the next call probe."""
 
@@ -128,16 +136,26 @@ def permission(reply: list[Any]) -> Permission:
 
 
 def stored_call(
-    partition: int, id_: bytes, envelope: bytes, attempt: bytes | None,
-    *, due: float | None, parked: float | None,
-) -> StoredCall:  # fmt: skip
-    """Read what is stored of a call; `attempt` as lua/lib/attempt.lua writes it."""
-    n, made, running, note = attempt.split(b" ", 3) if attempt else (b"0", b"0", b"0", b"")
+    partition: int,
+    effect_id: str,
+    envelope: bytes,
+    attempt: bytes | None,
+    due: float | None,
+    parked: float | None,
+) -> StoredCall:
+    """Read what is stored of a call; `attempt` is as lua/lib/attempt.lua writes it."""
+    n, made, running, note = (attempt or b"0 0 0 ").split(b" ", 3)
     return StoredCall(
-        partition, id_.decode(), envelope,
-        None if due is None else int(due), None if parked is None else int(parked),
-        int(n), int(made), running == b"1", note,
-    )  # fmt: skip
+        partition,
+        effect_id,
+        envelope,
+        due_ms=None if due is None else int(due),
+        parked_ms=None if parked is None else int(parked),
+        n=int(n),
+        made=int(made),
+        running=running == b"1",
+        note=note,
+    )
 
 
 def breaker_state(target: str, stored: dict[bytes, bytes]) -> BreakerState:
