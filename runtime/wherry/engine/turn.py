@@ -87,6 +87,12 @@ class Turn:
         wanted = {d.envelope.to: None for _, d in self._arrived if isinstance(d, Delivery)}
         return [to for to in wanted if self.registry.can_exist(to)]
 
+    @property
+    def traces(self) -> list[str]:
+        """The traceparents of what was taken."""
+        taken = [d.envelope.trace for _, d in self._arrived if isinstance(d, Delivery)]
+        return list(dict.fromkeys(trace for trace in taken if trace))
+
     def process(self) -> Changes:
         """Process what was taken until it or the budget ends."""
         for entry, delivery in self._arrived:
@@ -143,13 +149,13 @@ class Turn:
         except NotFound as error:
             self._release(self._out().answer(delivery.envelope, delivery.root, _refusal(error)))
             return
-        with self.meters.handling(self.changes.counters, delivery) as outcome:
+        with self.meters.handling(self.changes.counters, delivery) as handling:
             if delivery.envelope.type == RESTART:
-                outcome.of = self._restart(delivery, record)
+                handling.outcome = self._restart(handling.delivery, record)
             elif self._attention(record.address).stopped:
-                outcome.of = self._refuse_stopped(delivery)
+                handling.outcome = self._refuse_stopped(handling.delivery)
             else:
-                outcome.of = self._handle(delivery, record)
+                handling.outcome = self._handle(handling.delivery, record)
 
     def _handle(self, delivery: Delivery, record: Record) -> str:
         """Decide; all that may fail comes before anything is changed. Returns the outcome."""

@@ -2,20 +2,23 @@
 
 import hashlib
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
 import msgspec
 
+from wherry import tracing
 from wherry.authoring.messages import KEY_PATTERN
 from wherry.codec import Codec, to_json
-from wherry.engine.envelope import Envelope
+from wherry.engine.envelope import EMPTY, Envelope
 from wherry.engine.registry import Registry
 from wherry.engine.saga import id_near
 from wherry.engine.specs import CommandSpec
+from wherry.engine.supervision import RESTART
 from wherry.errors import Fault, Invalid, NotFound
 from wherry.store.calls import Sending
+from wherry.tracing import Span
 
 #: An id or an idempotency key becomes part of a Redis key, so it has the form of an entity's key.
 _ID = KEY_PATTERN
@@ -58,6 +61,7 @@ class Request:
     entity: str
     sending: Sending
     key: str
+    span: Span = field(default_factory=Span, compare=False)
 
     @property
     def command_id(self) -> str:
@@ -79,10 +83,26 @@ def command(
     """
     if not registry.can_exist(address):
         _explain(registry, address)
-    spec = registry.command(address.partition("/")[0], name)
-    if spec.internal:
-        raise NotFound(f"{name} comes only from the runtime itself")
+    spec = public_command(registry, address.partition("/")[0], name)
     return _request(registry, address, spec, body, now_ms, options)
+
+
+def public_command(registry: Registry, kind: str, name: str) -> CommandSpec:
+    """A command that anybody may send. Raises NotFound, also for one that only entities send."""
+    spec = registry.command(kind, name)
+    if spec.internal:
+        raise NotFound(f"{name} comes only from other entities, sagas and timers")
+    return spec
+
+
+def restart(registry: Registry, address: str, now_ms: int, options: Options = Options()) -> Request:
+    """Let an entity that was stopped go on: a message as any other, only no bundle knows it.
+
+    Raises NotFound for an address that cannot exist.
+    """
+    if not registry.can_exist(address):
+        _explain(registry, address)
+    return _message(registry, address, RESTART, EMPTY, now_ms, options)
 
 
 def saga_start(
@@ -150,22 +170,33 @@ def _request(
     registry: Registry, address: str, spec: CommandSpec, body: Any, now_ms: int, options: Options
 ) -> Request:
     data = _checked(spec.codec, body, f"{address} {spec.name}")
+    return _message(registry, address, spec.name, data, now_ms, options)
+
+
+def _message(
+    registry: Registry, address: str, name: str, data: msgspec.Raw, now_ms: int, options: Options
+) -> Request:
     _check_options(options)
     key = options.key or options.id or new_id()
     id_ = options.id or command_id_of(address, key)
+    span = tracing.begin(
+        f"send {name}", parent=options.trace, kind="producer", entity=address, command=name,
+        command_id=id_,
+    )  # fmt: skip
     envelope = Envelope(
-        id_, address, spec.name, data, reply=options.reply, expect=options.expect,
-        corr=options.correlation, trace=options.trace,
+        id_, address, name, data, reply=options.reply, expect=options.expect,
+        corr=options.correlation, trace=span.traceparent,
     )  # fmt: skip
     return Request(
         address,
         Sending(
             registry.partition_of(address), to_json(envelope), id_, now_ms, options.backlog,
             idem=command_id_of(address, key) if options.key else "",
-            fingerprint=fingerprint(address, spec.name, bytes(data)) if options.key else "",
+            fingerprint=fingerprint(address, name, bytes(data)) if options.key else "",
             due_ms=now_ms + options.delay_ms if options.delay_ms else None,
         ),
         key,
+        span,
     )  # fmt: skip
 
 

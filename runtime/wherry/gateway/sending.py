@@ -21,7 +21,8 @@ class Sender:
 
     def send(self, request: Request) -> Sent:
         """Send a request. Raises Overloaded, Paused, KeyReused, Unreachable."""
-        sent = self._runtime.store.send(request.sending)
+        with request.span:
+            sent = self._runtime.store.send(request.sending)
         if sent.wake:
             self.wake()
         return sent

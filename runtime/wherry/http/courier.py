@@ -98,7 +98,8 @@ class Courier:
     async def deliver(self, request: Request, seconds: float) -> Delivered:
         """Send a request, and wait for its result for up to `seconds`. Raises what `send` does."""
         with self.waiters.expect(request.command_id) as arrival:
-            done = await self.send(request)
+            with request.span:
+                done = await self.send(request)
             ready = done.result is not None and done.result.status != "pending"
             result = done.result if ready else await self._wait(request, done, arrival, seconds)
         repeated = done.result is not None or done.command_id != request.command_id

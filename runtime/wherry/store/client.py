@@ -276,6 +276,12 @@ class Store:
                 for read, found in zip(reads, hashes, strict=True)
             }
 
+    def attention(self, partition: int) -> dict[str, bytes]:
+        """What supervision remembers of the entities of a partition, JSON by address."""
+        with reaching():
+            found = self.redis.hgetall(self.keys.partition(partition).attention)
+        return {name.decode(): kept for name, kept in cast("dict[bytes, bytes]", found).items()}
+
     def rebuild(self, registry: Registry, address: str) -> Record:
         """Read an entity as its log alone tells it."""
         read = entity_reads(self.keys, registry, address)

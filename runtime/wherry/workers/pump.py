@@ -18,6 +18,7 @@ from wherry.errors import Unreachable
 from wherry.store.client import Committed, Refused, Store
 from wherry.workers.clock import ServerClock
 from wherry.workers.shard import Shard
+from wherry.workers.spans import TurnSpans
 
 log = logging.getLogger(__name__)
 
@@ -105,8 +106,10 @@ class Pump:
         """Compute the turns of all partitions that have something; each is stored meanwhile."""
         turns = self._open_turns(found)
         ttl = round(self.options.result_ttl * 1000)
-        outcomes = self.store.commit_each((turn.process() for _, turn in turns), result_ttl_ms=ttl)
-        for (shard, turn), outcome in zip(turns, outcomes, strict=True):
+        spans = [TurnSpans(turn) for _, turn in turns]
+        outcomes = self.store.commit_each((span.process() for span in spans), result_ttl_ms=ttl)
+        for (shard, turn), span, outcome in zip(turns, spans, outcomes, strict=True):
+            span.stored(outcome)
             self._settle(shard, turn.changes, outcome)
 
     def _open_turns(self, found: dict[int, list[Entry]]) -> list[tuple[Shard, Turn]]:
