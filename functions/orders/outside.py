@@ -1,0 +1,65 @@
+"""One call over HTTP, and what its outcome says.
+
+A 4xx with a code is a definite no. 429, 503 and a connection that was never made: certainly not
+done. All else - another 5xx, a cut connection, no answer in time - leaves it open.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import httpx
+
+from orders import settings
+from wherry import Attempt, Rejected, Retry, Transient
+
+#: For what may fail in the end: an order is not paid, a parcel is not booked.
+WITHIN = Retry(first=timedelta(milliseconds=200), attempts=0, within=settings.RETRY_WITHIN)
+#: For what gives something back: it must arrive, whatever is broken for however long.
+FOR_EVER = Retry(first=timedelta(milliseconds=200), attempts=0)
+
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_NOT_DONE = {429, 503}
+
+
+async def post(attempt: Attempt, base: str, path: str, body: Mapping[str, Any]) -> Any:
+    """Send a call; return the JSON of its answer."""
+    answer = await _request(attempt, "POST", base, path, json=body)
+    return _read(answer)
+
+
+async def find(attempt: Attempt, base: str, path: str) -> Any:
+    """Ask what became of this call; None when the target has not seen it."""
+    answer = await _request(attempt, "GET", base, f"{path}/{attempt.key}")
+    return None if answer.status_code == httpx.codes.NOT_FOUND else _read(answer)
+
+
+async def _request(
+    attempt: Attempt, method: str, base: str, path: str, **more: Any
+) -> httpx.Response:
+    if not base:
+        raise Transient("where it is, no setting says")
+    try:
+        return await attempt.http.request(
+            method, base + path, headers=dict(attempt.headers), timeout=attempt.timeout, **more
+        )
+    except _NOT_SENT as error:
+        raise Transient(f"{base}: {error or type(error).__name__}") from error
+
+
+def _read(answer: httpx.Response) -> Any:
+    if answer.status_code in _NOT_DONE:
+        raise Transient(f"{answer.url} answered {answer.status_code}")
+    if answer.is_client_error and (code := _code(answer)):
+        raise Rejected(code, f"{answer.url.host} said no")
+    answer.raise_for_status()
+    return answer.json()
+
+
+def _code(answer: httpx.Response) -> str:
+    """The code of a refusal; empty when it is not one of the target's own."""
+    try:
+        body = answer.json()
+    except ValueError:
+        return ""
+    return str(body.get("code", "")) if isinstance(body, dict) else ""
