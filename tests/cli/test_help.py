@@ -24,7 +24,8 @@ except SystemExit as ended:
 COMMANDS = (
     "dev", "up", "demo", "deploy", "worker", "scheduler", "serve", "send", "get", "events", "list",
     "saga start", "saga list", "saga show", "saga trace", "saga cancel", "saga kill", "dead list",
-    "dead show", "dead retry", "dead drop", "timers list", "replay", "keys", "doctor", "version",
+    "dead show", "dead retry", "dead drop", "attention list", "attention restart", "timers list",
+    "replay", "keys", "doctor", "version",
 )  # fmt: skip
 
 

@@ -46,23 +46,23 @@ def test_nothing_is_deployed_in_another_namespace(wherry: Wherry, system: System
 
 def test_deploy_says_what_it_did_and_check_what_it_would_do(wherry: Wherry) -> None:
     checked = wherry("deploy", "--check").json
-    assert (checked["bundles"], checked["changed"]) == (["docking", "faulty"], False)
+    assert (checked["bundles"], checked["changed"]) == (["docking", "faulty", "guarded"], False)
     done = wherry("deploy")
     assert (done.code, done.json["version"]) == (0, checked["version"])
 
 
 def test_bundles_can_be_named_but_none_that_is_deployed_left_out(wherry: Wherry) -> None:
-    done = wherry("deploy", "docking", "faulty")
-    assert (done.code, done.json["bundles"]) == (0, ["docking", "faulty"])
+    done = wherry("deploy", "docking", "faulty", "guarded")
+    assert (done.code, done.json["bundles"]) == (0, ["docking", "faulty", "guarded"])
     for words in (["deploy", "docking"], ["deploy", "docking", "--check"]):
         refused = wherry(*words)
         assert refused.code == 2
-        assert "faulty would lose its rules" in refused.err
+        assert "faulty, guarded would lose its rules" in refused.err
     alone = wherry("deploy", "docking", "--namespace", "alone")
     assert (alone.code, alone.json["bundles"]) == (0, ["docking"])
     unknown = wherry("deploy", "dockin")
     assert unknown.code == 1
-    assert "there are docking, faulty" in unknown.err
+    assert "there are docking, faulty, guarded" in unknown.err
 
 
 def test_a_broken_bundle_is_not_deployed(wherry: Wherry, tmp_path: Path) -> None:

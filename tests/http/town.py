@@ -61,7 +61,8 @@ class Town:
         self._stack.enter_context(self.server)
         self.bundles.mkdir()
         (self.bundles / "docking").symlink_to(ROOT / "functions" / "docking")
-        (self.bundles / "lamp").symlink_to(Path(__file__).parent / "bundles" / "lamp")
+        for name in ("lamp", "boiler"):
+            (self.bundles / name).symlink_to(Path(__file__).parent / "bundles" / name)
         self.redis = self._stack.enter_context(Redis.from_url(self.server.url))
         self.runtime = open_runtime(
             self.server.url, "wherry", load_bundles(self.bundles), partitions=PARTITIONS

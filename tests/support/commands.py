@@ -64,6 +64,74 @@ def lit(bomb: Bomb, event: Lit) -> Bomb:
 app = App([bomb])
 """
 
+# A bundle whose entities are stopped by an error.
+GUARDED = """
+from dataclasses import dataclass
+
+from wherry import (
+    Accepted, App, Command, Context, Entity, Event, Kind, OneForOne, Rejected, accept, message,
+)
+
+
+class FuseKind(Kind):
+    name = "fuse"
+
+
+@message
+class Blow(Command[FuseKind, None]):
+    safe: bool = False
+
+
+@message
+class Load(Command[FuseKind, None]):
+    amps: int
+
+
+@message
+class Trip(Command[FuseKind, None]):
+    secret: str
+
+
+@message
+class Loaded(Event):
+    amps: int
+
+
+@dataclass(frozen=True)
+class Fuse:
+    amps: int = 0
+
+
+fuse = Entity(FuseKind, Fuse(), supervision=OneForOne())
+
+
+@fuse.handles(Blow)
+def blow(fuse: Fuse, command: Blow, ctx: Context) -> Accepted[None]:
+    if not command.safe:
+        raise RuntimeError("blown")
+    return accept(command, reply=None)
+
+
+@fuse.handles(Load)
+def load(fuse: Fuse, command: Load, ctx: Context) -> Accepted[None]:
+    if command.amps > 16:
+        raise Rejected("overload", "too much", most=16, asked=command.amps)
+    return accept(command, Loaded(command.amps), reply=None)
+
+
+@fuse.handles(Trip, internal=True)
+def trip(fuse: Fuse, command: Trip, ctx: Context) -> Accepted[None]:
+    return accept(command, reply=None)
+
+
+@fuse.folds(Loaded)
+def loaded(fuse: Fuse, event: Loaded) -> Fuse:
+    return Fuse(event.amps)
+
+
+app = App([fuse])
+"""
+
 
 @dataclass(frozen=True)
 class Done:
@@ -158,11 +226,13 @@ def running(folder: Path, *words: str) -> Iterator[System]:
 
 
 def make_project(folder: Path) -> Path:
-    """A folder of a user: the docking bundle, and one that is faulty."""
+    """A folder of a user: the docking bundle, and two that fail."""
     shutil.copytree(ROOT / "functions" / "docking", folder / "functions" / "docking")
     faulty = folder / "functions" / "faulty"
     faulty.mkdir()
     (faulty / "__init__.py").write_text(FAULTY)
+    (folder / "functions" / "guarded").mkdir()
+    (folder / "functions" / "guarded" / "__init__.py").write_text(GUARDED)
     return folder
 
 

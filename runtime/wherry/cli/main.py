@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from cyclopts import App, CycloptsError
 
 from wherry.cli import (
+    attention,
     dead,
     demo,
     deploy,
@@ -44,7 +45,9 @@ def build() -> App:
         version=installed_version,
         help_format="plaintext",
     )
-    for group in (system, demo, send, read, sagas, dead, replay, keys, doctor, deploy, processes):
+    for group in (
+        system, demo, send, read, sagas, attention, dead, replay, keys, doctor, deploy, processes,
+    ):  # fmt: skip
         group.add_to(app)
     app.command(show_version, name="version", group=OPERATE)
     return app

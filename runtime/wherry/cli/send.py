@@ -79,7 +79,7 @@ def send(
         how_long = None if delayed else patience(s, waiting)
         request = _request(s, entity, name, pairs, flags)
         sent = s.sender.send(request)
-        return _show(s, request, sent, wait_for(s, request, sent, how_long), how_long)
+        return show(s, request, sent, wait_for(s, request, sent, how_long), how_long)
 
 
 def command(entity: str, id: str, /, *, common: Common = NOTHING) -> int:
@@ -95,7 +95,7 @@ def _request(
     from wherry.gateway import requests
 
     registry = s.runtime.registry
-    spec = registry.command(entity.partition("/")[0], name)
+    spec = requests.public_command(registry, entity.partition("/")[0], name)
     subject = f"{entity} {name}"
     options = requests.Options(
         id=flags.id or "", key=flags.key or "", expect=flags.expect_version,
@@ -131,9 +131,10 @@ def wait_for(
     return s.sender.wait(request, sent, seconds or 0)
 
 
-def _show(
+def show(
     s: Session, request: "Request", sent: "Sent", result: "Result | None", how_long: float | None
 ) -> int:
+    """Print what became of a command. Raises Failed when it was not done."""
     from wherry.gateway import shapes
 
     if result is None:
@@ -156,6 +157,7 @@ def still_running(subject: str, waited: float, next_step: str) -> Failed:
 
 def require_done(result: "Result", subject: str, next_step: str) -> None:
     """Raises Failed when a command was not done, with the reason."""
+    from wherry.engine.supervision import STOPPED
     from wherry.gateway.problems import of_result
 
     if result.status == "done":
@@ -166,6 +168,8 @@ def require_done(result: "Result", subject: str, next_step: str) -> None:
     said = "" if shown.detail == shown.code else f": {shown.detail}"
     if result.status == "dead":
         next_step = "wherry dead list"
+    elif shown.code == STOPPED:
+        next_step = f"wherry attention restart {named.entity}"
     raise Failed(shown.exit_code, subject, f"{shown.code}{said}{faults}", next_step)
 
 

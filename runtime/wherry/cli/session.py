@@ -15,6 +15,7 @@ from wherry.cli.output import Output
 from wherry.errors import Misconfigured
 
 if TYPE_CHECKING:
+    from wherry.gateway.attention import AttentionList
     from wherry.gateway.dead import DeadLetters
     from wherry.gateway.sending import Sender
     from wherry.gateway.views import Views
@@ -50,6 +51,13 @@ class Session:
         from wherry.gateway.dead import DeadLetters
 
         return DeadLetters(self.runtime, self.sender)
+
+    @cached_property
+    def attention(self) -> "AttentionList":
+        """The entities that somebody has to look at."""
+        from wherry.gateway.attention import AttentionList
+
+        return AttentionList(self.runtime)
 
 
 @contextmanager

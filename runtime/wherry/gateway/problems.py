@@ -65,7 +65,8 @@ _OF_RESULTS = {
 def of_error(error: Exception) -> Shown:
     """Return the problem that an error is. Raises the error itself when it is none of ours."""
     if isinstance(error, errors.Rejected):
-        return Shown(error.code, "Rejected", 409, 3, error.detail or error.code)
+        extra = {"data": error.data} if error.data else {}
+        return Shown(error.code, "Rejected", 409, 3, error.detail or error.code, extra=extra)
     if isinstance(error, errors.Invalid):
         return _of_invalid(error)
     if isinstance(error, errors.Overloaded):
@@ -88,8 +89,8 @@ def of_result(result: Result) -> Shown:
     """Return the problem of a command that was not done."""
     problem = result.problem or Problem("unknown", "no reason was stored")
     extra: dict[str, Any] = {"command_id": result.command_id, "entity": result.entity}
-    if problem.errors:
-        extra["errors"] = problem.errors
+    extra |= {"errors": problem.errors} if problem.errors else {}
+    extra |= {"data": problem.data} if problem.data else {}
     detail = problem.detail or problem.code
     if problem.saga_id:
         # The code is that of a step; for whoever started the saga it has been turned back.

@@ -9,6 +9,7 @@ from wherry.codec import from_json
 from wherry.engine.envelope import Problem, Result
 from wherry.engine.record import Record
 from wherry.engine.saga_state import SagaState, StepState
+from wherry.engine.supervision import Attention
 
 Json = dict[str, Any]
 
@@ -114,6 +115,27 @@ def dead_letter(partition: int, id_: bytes, fields: dict[bytes, bytes]) -> Json:
         "code_version": text.get("version", ""),
         "message": _message(text.get("message", "")),
     }
+
+
+def attention(address: str, kept: Attention) -> Json:
+    """An entity whose handler raised: what, at which command, in which version of the bundles."""
+    return {
+        "entity": address,
+        "stopped": kept.stopped,
+        "directive": kept.directive or "restart",
+        "since": instant(since_ms(kept)),
+        "error": kept.error,
+        "command": kept.command,
+        "command_id": kept.command_id,
+        "version": kept.version,
+        "code": kept.code,
+        "restarts": [instant(at) for at in kept.restarts],
+    }
+
+
+def since_ms(kept: Attention) -> int:
+    """When an entity was stopped, or restarted for the last time."""
+    return kept.stopped_at or max(kept.restarts, default=0)
 
 
 def reply(result: Result) -> Json:

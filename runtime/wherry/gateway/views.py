@@ -10,6 +10,7 @@ from wherry.engine.record import fresh, usable
 from wherry.engine.specs import KindSpec
 from wherry.errors import Fault, Invalid, NotFound
 from wherry.gateway import shapes
+from wherry.gateway.attention import read_attention
 from wherry.gateway.shapes import Json
 from wherry.store.client import reaching
 from wherry.store.records import entity_reads, fold_event, to_record
@@ -37,13 +38,23 @@ class Views:
         """An entity's state, now or at a version. Raises NotFound before its first event."""
         read = entity_reads(self._keys, self._registry, address)
         with reaching():
-            found = cast("dict[bytes, bytes]", self._redis.hgetall(read.hash))
+            found, kept = self._entity(address, read.hash)
             if not found:
                 raise NotFound(f"{address}: nothing has happened to it yet")
             if at is not None:
                 return self._state_at(address, at, int(found[b"version"]))
             record = usable(to_record(self._redis, read, found))
-            return shapes.state(record, int(found[b"at"]))
+            shown = shapes.state(record, int(found[b"at"]))
+        return {**shown, "stopped": True} if kept and read_attention(kept).stopped else shown
+
+    def _entity(self, address: str, hash_: str) -> tuple[dict[bytes, bytes], bytes | None]:
+        """What is stored of an entity, and what supervision remembers of it."""
+        own = self._keys.partition(self._registry.partition_of(address))
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.hgetall(hash_)
+        pipe.hget(own.attention, address)
+        found, kept = pipe.execute()
+        return found, kept
 
     def _state_at(self, address: str, version: int, newest: int) -> Json:
         if not 1 <= version <= newest:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
+from wherry.http.attention import Attention
 from wherry.http.commands import Commands
 from wherry.http.dead import Dead
 from wherry.http.edge import Edge
@@ -48,11 +49,14 @@ def _routes(service: Service, meters: Meters) -> list[Route]:
     sagas, dead = Sagas(service), Dead(service)
     commands, entities = Commands(service), Entities(service)
     health, reference = Health(service), Reference(service)
+    attention = Attention(service)
     return [
         _on("/v1/sagas/{name}", get=sagas.listed, post=sagas.start),
         _on("/v1/sagas/{name}/{id}", get=sagas.show),
         _on("/v1/sagas/{name}/{id}/cancel", post=sagas.cancel),
         _on("/v1/sagas/{name}/{id}/kill", post=sagas.kill),
+        _on("/v1/attention", get=attention.listed),
+        _on("/v1/attention/{kind}/{key}/restart", post=attention.restart),
         _on("/v1/dead", get=dead.listed),
         _on("/v1/dead/{id}", get=dead.show),
         _on("/v1/dead/{id}/retry", post=dead.retry),

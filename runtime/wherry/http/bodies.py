@@ -38,6 +38,12 @@ async def read_json(request: Request) -> Any:
     return _parse(body)
 
 
+async def require_no_fields(request: Request) -> None:
+    """Take no body, or an empty object. Raises Refused or Invalid."""
+    if await read_json(request) != {}:
+        raise Invalid("body", [Fault("", "there is nothing to say here: send no body, or {}")])
+
+
 async def _read(request: Request) -> bytes:
     if int(request.headers.get("content-length") or 0) > LIMIT:
         raise _too_large()

@@ -25,8 +25,11 @@ class Entities:
         """The state, now or at a version."""
         at = Query(request, {"at"}).number("at", 1, NEWEST)
         shown = await self._service.read(self._service.views.state, _address(request), at)
-        about = {"ETag": etag(shown["version"]), "Cache-Control": "no-cache"}
-        if is_current(request, shown["version"]):
+        # That an entity is stopped is not in its version: nobody may keep that answer.
+        stopped = "stopped" in shown
+        kept = "no-store" if stopped else "no-cache"
+        about = {"ETag": etag(shown["version"]), "Cache-Control": kept}
+        if is_current(request, shown["version"]) and not stopped:
             return Response(status_code=304, headers=about)
         return Json(shown, headers=about)
 

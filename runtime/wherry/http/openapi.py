@@ -75,7 +75,7 @@ def _types(registry: Registry) -> Iterator[Any]:
     for kind in registry.kinds.values():
         if kind.name not in _saga_kinds(registry):
             yield kind.state.of
-            for command in kind.commands.values():
+            for command in _public(kind):
                 yield from (command.codec.of, command.reply.of)
             for event in kind.events.values():
                 yield event.codec.of
@@ -87,8 +87,13 @@ def _inputs(registry: Registry) -> Iterable[Any]:
     """The types of what is sent: unknown fields are refused."""
     for kind in registry.kinds.values():
         if kind.name not in _saga_kinds(registry):
-            yield from (c.codec.of for c in kind.commands.values() if is_dataclass(c.codec.of))
+            yield from (c.codec.of for c in _public(kind) if is_dataclass(c.codec.of))
     yield from (saga.input_type for saga in registry.app.sagas.values())
+
+
+def _public(kind: KindSpec) -> list[CommandSpec]:
+    """The commands that anybody may send."""
+    return [command for command in kind.commands.values() if not command.internal]
 
 
 def _saga_kinds(registry: Registry) -> set[str]:
@@ -121,9 +126,8 @@ def _entity_paths(kind: KindSpec, schemas: Schemas) -> Json:
         },
         at + "/{key}/commands/{id}": {"get": parts.command_status(f"{name}.command", name)},
     }
-    for command in kind.commands.values():
-        if not command.internal:
-            paths[f"{at}/{{key}}/{command.name}"] = {"post": _command(kind, command, schemas)}
+    for command in _public(kind):
+        paths[f"{at}/{{key}}/{command.name}"] = {"post": _command(kind, command, schemas)}
     return paths
 
 

@@ -49,6 +49,7 @@ _TEXT: Json = {"type": "string"}
 _ID: Json = {"type": "string", "pattern": f"^{KEY_PATTERN.pattern}$"}
 _COUNT: Json = {"type": "integer", "minimum": 0}
 _INSTANT: Json = {"type": "string", "format": "date-time"}
+_FLAG: Json = {"type": "boolean"}
 _ANYTHING: Json = {}
 _VERSION: Json = {"type": "integer", "minimum": 1, "maximum": 10**15 - 1}
 
@@ -57,6 +58,7 @@ SCHEMAS: Json = {
         "type title status code detail",
         type=_TEXT, title=_TEXT, status={"type": "integer"}, code=_TEXT, detail=_TEXT,
         command_id=_TEXT, entity=_TEXT, saga_id=_TEXT, idempotency_key=_TEXT,
+        data={"type": "object"},
         errors={"type": "array", "items": _object("pointer message", pointer=_TEXT, message=_TEXT)},
     ),
     "Reply": _object(
@@ -72,7 +74,7 @@ SCHEMAS: Json = {
     "State": _object(
         "entity kind key version status state updated_at",
         entity=_TEXT, kind=_TEXT, key=_TEXT, version=_COUNT, status=_TEXT, state=_ANYTHING,
-        updated_at=_INSTANT,
+        updated_at=_INSTANT, stopped=_FLAG,
     ),
     "Event": _object(
         "version type data at command_id causation_id correlation_id trace_id",
@@ -105,6 +107,12 @@ SCHEMAS: Json = {
         "id entity type command_id at code error",
         id=_TEXT, entity=_TEXT, type=_TEXT, command_id=_TEXT, at=_INSTANT, code=_TEXT, error=_TEXT,
         code_version=_TEXT, message=_ANYTHING,
+    ),
+    "Attention": _object(
+        "entity stopped directive since error command command_id version code restarts",
+        entity=_TEXT, stopped=_FLAG, since=_INSTANT, error=_TEXT, command=_TEXT, command_id=_TEXT,
+        directive={"enum": ["stop", "escalate", "too-many-restarts", "restart"]},
+        version=_COUNT, code=_TEXT, restarts={"type": "array", "items": _INSTANT},
     ),
 }  # fmt: skip
 
@@ -148,6 +156,7 @@ PARAMETERS: Json = {
     ),
     "SagaId": _parameter("query", "id", "Its id; else the idempotency key's, or a new one", _ID),
     "Limit": _parameter("query", "limit", "Entries of a page", _LIMIT),
+    "All": _parameter("query", "all", "Also what has gone on since", _FLAG),
     "Cursor": _parameter(
         "query", "cursor", "`next` of the page before", _matching("([0-9]{1,15}(~.*)?)?")
     ),
@@ -245,11 +254,30 @@ def _dead(id_: str, summary: str) -> Json:
     }  # fmt: skip
 
 
-_LETTERS = _object("items", items={"type": "array", "items": ref("schemas", "DeadLetter")})
+def _restart() -> Json:
+    done = response("It goes on", with_member("Reply", "reply", _object("restarted")))
+    kind = _parameter("path", "kind", "Kind of the entity", _TEXT)
+    return {
+        "operationId": "attention.restart", "tags": ["attention"], "summary": "Let it go on",
+        "parameters": [kind, KEY, *refs(*SENDING)],
+        "responses": {
+            "200": done, "202": ref("responses", "Pending"), **problems(*SENDING_PROBLEMS),
+        },
+    }  # fmt: skip
+
+
+def _items(schema: str) -> Json:
+    return _object("items", items={"type": "array", "items": ref("schemas", schema)})
+
 
 COMMON_PATHS: Json = {
+    "/v1/attention": {"get": _get(
+        "attention.list", "attention", "Entities that an error has stopped", refs("All", "Limit"),
+        response("Newest first", _items("Attention")),
+    )},
+    "/v1/attention/{kind}/{key}/restart": {"post": _restart()},
     "/v1/dead": {"get": _get("dead.list", "dead letters", "List", refs("Limit"),
-                             response("Newest first", _LETTERS))},
+                             response("Newest first", _items("DeadLetter")))},
     "/v1/dead/{id}": {"get": _get("dead.show", "dead letters", "Show", [_LETTER],
                                   response("The dead letter", ref("schemas", "DeadLetter")), 404)},
     "/v1/dead/{id}/retry": {"post": _dead("dead.retry", "Send it again")},

@@ -75,6 +75,11 @@ TEXTS = {
         "What is stored of the entity does not fit the code. Commands to it become dead letters.",
         "Deploy code that can fold its log, then retry the dead letters.",
     ),
+    "entity-stopped": Text(
+        "The code of the bundle raised an error, and its supervision stopped the entity."
+        " Nothing of the command is stored.",
+        "Look at `GET /v1/attention`, correct the cause, then restart the entity there.",
+    ),
     "cancelled": Text(
         "Somebody cancelled the saga; what was done is undone.", "Start another one."
     ),

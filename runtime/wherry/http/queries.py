@@ -34,6 +34,13 @@ class Query:
             raise _wrong(name, f"must be a whole number from {least} to {most}, not {text!r}")
         return int(text)
 
+    def flag(self, name: str) -> bool:
+        """A parameter that is `true` or `false`; false when it was not given."""
+        text = self._given.get(name, "false")
+        if text not in {"true", "false"}:
+            raise _wrong(name, f"must be true or false, not {text!r}")
+        return text == "true"
+
     def duration_ms(self, name: str) -> int:
         """A duration; 0 when it was not given."""
         text = self._given.get(name, "0")

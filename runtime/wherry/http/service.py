@@ -7,6 +7,7 @@ from typing import ParamSpec, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 
+from wherry.gateway.attention import AttentionList
 from wherry.gateway.dead import DeadLetters
 from wherry.gateway.sending import Sender
 from wherry.gateway.views import Views
@@ -34,6 +35,7 @@ class Service:
     followers: set[asyncio.Task[None]] = field(default_factory=set)
     views: Views = field(init=False)
     dead: DeadLetters = field(init=False)
+    attention: AttentionList = field(init=False)
     courier: Courier = field(init=False)
     draining: bool = False
 
@@ -41,6 +43,7 @@ class Service:
         sender = Sender(self.runtime)
         self.views = Views(self.runtime)
         self.dead = DeadLetters(self.runtime, sender)
+        self.attention = AttentionList(self.runtime)
         self.courier = Courier(self.runtime, sender)
 
     async def read(self, view: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
