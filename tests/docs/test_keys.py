@@ -15,6 +15,12 @@ from tests.docs.pages import DOCS
 from tests.docs.watching import Seen, watching
 from wherry.engine.envelope import Envelope, Problem, Result
 from wherry.engine.saga_state import Order, OriginState, SagaState, StepState
+from wherry.engine.supervision import Attention
+from wherry.store import calls
+from wherry.store.calls import Asking, Park, Settling
+from wherry.store.client import Store
+from wherry.store.effect_store import EffectStore
+from wherry.store.effects import taken
 
 PLACE = {"latitude": 51.95, "longitude": 4.14}
 FLOW = {
@@ -24,11 +30,17 @@ FLOW = {
 }
 
 FAULTY = """
-from wherry import Accepted, App, Command, Context, Entity, Kind, message
+from wherry import (
+    Accepted, App, Attempt, Command, Context, Entity, Kind, OneForOne, Target, Tell, accept, message
+)
 
 
 class FaultyKind(Kind):
     name = "faulty"
+
+
+class OutsideKind(Kind):
+    name = "outside"
 
 
 @message
@@ -37,11 +49,22 @@ class Break(Command[FaultyKind, None]):
 
 
 @message
+class Reach(Command[FaultyKind, None]):
+    pass
+
+
+@message
+class Touch(Command[OutsideKind, None]):
+    pass
+
+
+@message
 class Faulty:
     pass
 
 
-faulty = Entity(FaultyKind, Faulty())
+faulty = Entity(FaultyKind, Faulty(), supervision=OneForOne())
+outside = Target(OutsideKind)
 
 
 @faulty.handles(Break)
@@ -49,7 +72,17 @@ def break_(faulty: Faulty, command: Break, ctx: Context) -> Accepted[None]:
     raise RuntimeError("broken")
 
 
-app = App([faulty])
+@faulty.handles(Reach)
+def reach(faulty: Faulty, command: Reach, ctx: Context) -> Accepted[None]:
+    return accept(command, reply=None, sends=(Tell(OutsideKind.ref("x"), Touch()),))
+
+
+@outside.effect(Touch, unknown="park")
+def touch(call: Touch, attempt: Attempt) -> None:
+    raise RuntimeError("nobody knows what became of it")
+
+
+app = App([faulty, outside])
 """
 
 #: Documented, and not written by what this test does: a cascade of 2,000 messages; by hand.
@@ -115,6 +148,7 @@ def test_every_key_says_how_long_it_lives() -> None:
     [
         ("Envelope", Envelope), ("Result", Result), ("Problem", Problem), ("Saga state", SagaState),
         ("Step", StepState), ("Order", Order), ("Origin", OriginState),
+        ("Attention", Attention),
     ],
 )  # fmt: skip
 def test_every_field_of_a_stored_json_value_is_documented(
@@ -127,7 +161,7 @@ def test_every_field_of_a_stored_json_value_is_documented(
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Seen:
-    """What a system writes: a docking, a delayed command, a dead letter, an idempotency key."""
+    """What a system writes: a docking, a delayed command, a dead letter, a parked effect."""
     functions = tmp_path_factory.mktemp("bundles")
     (functions / "docking").symlink_to(ROOT / "functions" / "docking")
     (functions / "faulty").mkdir()
@@ -135,6 +169,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Seen:
     with running(functions, workers=1) as system, watching(system.redis_url) as seen:
         with httpx.Client(base_url=system.url, timeout=20) as client:
             _use(client)
+        _park(system.redis_url)
         _find_the_rest(system.redis_url, seen)
     return seen
 
@@ -148,9 +183,27 @@ def _use(client: httpx.Client) -> None:
         client.post("/v1/sagas/docking", json={"vessel_id": "v", "port_id": "p"}, headers=FLOW),
         client.post("/v1/vessel/v/DepartFromPort?delay=1h", json={}),
         client.post("/v1/faulty/x/Break", json={}),
+        client.post("/v1/faulty/y/Reach", json={}),
     ]
-    assert [one.status_code for one in said] == [200, 200, 200, 200, 202, 500]
+    assert [one.status_code for one in said] == [200, 200, 200, 200, 202, 500, 200]
     time.sleep(0.5)  # RQ writes a little when nobody waits for it
+
+
+def _park(url: str) -> None:
+    """What a runner says of a call whose outcome nobody knows."""
+    call = "outside:Touch"
+    counted = {f"effect:{call}:parked": 1, f"effect_us:{call}": 900, f"effect_bucket:{call}:inf": 1}
+    asking = Asking(1, 0, 0, limit=5, reset_ms=1000, probes=1, lease_ms=1000)
+    with Redis.from_url(url) as redis:
+        store = Store(redis, "wherry")
+        now_ms = store.now_ms()
+        store.call(calls.breaker(store.keys, "outside", now_ms, asking))
+        for partition, due in enumerate(store.effects_due(16)):
+            if due is not None:
+                own = store.keys.partition(partition)
+                (one,) = taken(store.call(calls.take(own, now_ms, 1000, 10))).calls
+                settling = Settling(partition, one.id, one.n, now_ms, Park(b"{}"), counted)
+                assert EffectStore(store).settle(settling) is not None
 
 
 def _find_the_rest(url: str, seen: Seen) -> None:
@@ -179,7 +232,7 @@ def _sections() -> list[Section]:
 def _fits(pattern: str, text: str) -> bool:
     """Whether a text is as a pattern with <placeholders> says."""
     parts = re.split(r"(<[^>]+>)", pattern)
-    loose = "<any>", "<timer id>"
+    loose = "<any>", "<timer id>", "<effect id>", "<address>"
     expression = "".join(
         re.escape(part) if not part.startswith("<") else ".+" if part in loose else "[^:]+"
         for part in parts

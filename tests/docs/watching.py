@@ -41,7 +41,9 @@ def _names(command: str, rest: list[str]) -> list[str]:
             i for i, word in enumerate(rest) if word == "*" or re.fullmatch(r"\d+-\d+", word)
         )
         return rest[start + 1 :: 2]
-    return rest[::2] if command in {"HSET", "HMSET"} else rest[:1] if command == "HSETNX" else []
+    if command in {"HSET", "HMSET"}:
+        return rest[::2]
+    return rest[:1] if command in {"HSETNX", "HINCRBY"} else []
 
 
 @contextmanager
