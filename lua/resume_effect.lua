@@ -1,26 +1,38 @@
 --[[
-resume_effect: an operator lets a parked call to the outside world be tried again, now.
+resume_effect: an operator lets a call to the outside world be tried now: one that is parked, or one
+that waits for its next attempt.
 
 KEYS     1 effects  zset  effect id -> when it may be taken, ms
          2 effect   hash  effect id -> envelope
          3 parked   zset  effect id -> since when it waits for a person, ms
+         4 attempt  hash  effect id -> how far it is; see lib/attempt.lua
 
 ARGV     1 id       of the effect
          2 now      ms
 
 Answers  {"SENT", listeners}  it is due; listeners = how many runners heard of it
-         {"GONE"}             it is not parked; nothing written
+         {"GONE"}             there is no such call, or a runner has it; nothing written
          {"INVALID", what}    nothing written
 ]]
 
 --- @include "lib/check"
 --- @include "lib/announce"
+--- @include "lib/attempt"
 
-local RESUME_NAMES = { "effects", "effect", "parked" }
-local RESUME_TYPES = { "zset", "hash", "zset" }
+local RESUME_NAMES = { "effects", "effect", "parked", "attempt" }
+local RESUME_TYPES = { "zset", "hash", "zset", "hash" }
+
+-- True for a call that waits. The time of one that runs is the end of its lease: it must stay.
+local function may_resume(keys, id)
+  local parked = redis.call("ZSCORE", keys[3], id)
+  local waits = redis.call("ZSCORE", keys[1], id)
+  return (parked or waits)
+    and redis.call("HEXISTS", keys[2], id) == 1
+    and not read_attempt(redis.call("HGET", keys[4], id)).running
+end
 
 local function resume_effect(keys, args)
-  local effects, effect, parked, id, now = keys[1], keys[2], keys[3], args[1], args[2]
+  local id, now = args[1], args[2]
   if not (id and is_count(now)) then
     return { "INVALID", "id or now" }
   end
@@ -28,11 +40,11 @@ local function resume_effect(keys, args)
   if wrong then
     return { "INVALID", wrong }
   end
-  if not redis.call("ZSCORE", parked, id) or redis.call("HEXISTS", effect, id) == 0 then
+  if not may_resume(keys, id) then
     return { "GONE" }
   end
 
-  redis.call("ZREM", parked, id)
-  redis.call("ZADD", effects, now, id)
-  return { "SENT", announce(effects) }
+  redis.call("ZREM", keys[3], id)
+  redis.call("ZADD", keys[1], now, id)
+  return { "SENT", announce(keys[1]) }
 end

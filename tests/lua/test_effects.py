@@ -340,8 +340,18 @@ def test_a_parked_call_is_resumed_and_keeps_what_is_known_of_it(lua: Any) -> Non
     assert not lua.exists(key("parked"))
 
 
-def test_a_call_that_is_not_parked_is_not_resumed(lua: Any) -> None:
+def test_a_call_that_waits_for_its_next_attempt_is_due_at_once(lua: Any) -> None:
     ask(lua, "a")
+    take(lua)
+    settle(lua, Again(NOW + 60_000, b"why"))
+
+    assert 0 == effects.resumed(run(lua, calls.resume_effect(OWN, "a", NOW + 9)))
+    assert TakenCall("a", b"call a", 2, 2, lost=False, note=b"why") == take_one(lua, NOW + 9)
+
+
+def test_a_call_that_runs_or_is_not_there_is_not_resumed(lua: Any) -> None:
+    ask(lua, "a")
+    take(lua)
     lua.zadd(key("parked"), {"ghost": NOW})
     before = dump(lua)
 

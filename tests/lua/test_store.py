@@ -108,6 +108,15 @@ def test_parked_calls_are_listed_with_what_is_known_of_them(store: Store) -> Non
     assert EffectStore(store).parked(1) == []
 
 
+def test_the_calls_that_are_not_parked_are_listed_the_earliest_first(store: Store) -> None:
+    stored(store, with_effects(*(f"e{n:04}" for n in range(1_203))))
+
+    ids = [call.id for call in EffectStore(store).due(0)]
+
+    assert ids == [f"e{n:04}" for n in range(1_203)]
+    assert list(EffectStore(store).due(1)) == []
+
+
 def test_a_call_is_found_wherever_it_is(store: Store) -> None:
     stored(store, with_effects("a"))
     assert EffectStore(store).find(0, "a") == StoredCall(0, "a", b"call a", due_ms=NOW)
@@ -120,14 +129,15 @@ def test_a_call_is_found_wherever_it_is(store: Store) -> None:
     assert EffectStore(store).find(0, "a") is None
 
 
-def test_a_parked_call_is_resumed_once(store: Store) -> None:
+def test_a_parked_call_is_resumed_unless_a_runner_has_it(store: Store) -> None:
     stored(store, with_effects("a"))
     take(store)
     EffectStore(store).settle(Settling(0, "a", 1, NOW, Park()))
 
     assert EffectStore(store).resume(0, "a", NOW + 1) == 0
-    assert EffectStore(store).resume(0, "a", NOW + 1) is None
     assert store.effects_due(1) == [NOW + 1]
+    store.call(calls.take(store.keys.partition(0), NOW + 1, 500, 10))
+    assert EffectStore(store).resume(0, "a", NOW + 1) is None
 
 
 def test_who_settles_a_call_learns_whether_to_start_a_pump(store: Store) -> None:

@@ -187,7 +187,8 @@ def _how(how: How) -> tuple[str, list[Arg]]:
 
 def resume_effect(own: PartitionKeys, effect_id: str, now_ms: int) -> FunctionCall:
     """Build the call of lua/resume_effect.lua."""
-    return FunctionCall("resume_effect", [own.effects, own.effect, own.parked], [effect_id, now_ms])
+    keys = [own.effects, own.effect, own.parked, own.attempt]
+    return FunctionCall("resume_effect", keys, [effect_id, now_ms])
 
 
 def breaker(keys: Keys, target: str, now_ms: int, asking: Asking) -> FunctionCall:

@@ -3,7 +3,8 @@
 Runners take and settle calls through `store.link`; the words are the same.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import count
 from typing import cast
 
 from wherry.store import calls
@@ -18,6 +19,8 @@ from wherry.store.effects import (
     settled,
     stored_call,
 )
+
+_PAGE = 500
 
 
 class EffectStore:
@@ -43,6 +46,20 @@ class EffectStore:
         """A call that is not settled; None when there is none of this id."""
         return next(iter(self._stored_calls(partition, [effect_id])), None)
 
+    def due(self, partition: int) -> Iterator[StoredCall]:
+        """The calls of a partition that wait for their time or run, the earliest first.
+
+        They are read page by page: one that moves meanwhile may be missed.
+        """
+        key = self._keys.partition(partition).effects
+        for start in count(0, _PAGE):
+            with reaching():
+                found = self._redis.zrange(key, start, start + _PAGE - 1)
+            ids = [id_.decode() for id_ in cast("list[bytes]", found)]
+            yield from self._stored_calls(partition, ids)
+            if len(ids) < _PAGE:
+                return
+
     def parked(self, partition: int, limit: int = 100) -> list[StoredCall]:
         """The calls of a partition that wait for a person, the oldest first."""
         with reaching():
@@ -67,7 +84,7 @@ class EffectStore:
         return settled(self._store.call(calls.settle(self._keys, settling)))
 
     def resume(self, partition: int, effect_id: str, now_ms: int) -> int | None:
-        """Let a parked call be tried; return how many runners heard, None when it is gone."""
+        """Let a call be tried now; return how many runners heard, None: gone, or running."""
         own = self._keys.partition(partition)
         return resumed(self._store.call(calls.resume_effect(own, effect_id, now_ms)))
 

@@ -123,7 +123,7 @@ def settled(reply: list[Any]) -> bool | None:
 
 
 def resumed(reply: list[Any]) -> int | None:
-    """Read the answer of resume_effect.lua: how many runners heard; None when it is gone."""
+    """Read the answer of resume_effect.lua: how many runners heard; None: gone, or running."""
     if reply[0] == b"GONE":
         return None
     return int(_expect(reply, b"SENT")[0])
