@@ -22,7 +22,10 @@ Hash = dict[bytes, bytes]
 Entries = list[tuple[bytes, Hash]]
 
 #: Names below a partition's prefix that are not entities.
-_FIXED = frozenset({"inbox", "meta", "dead", "feed", "timers", "timer", "outbox"})
+_FIXED = frozenset({
+    "inbox", "meta", "dead", "feed", "timers", "timer", "outbox",
+    "effects", "effect", "attempt", "parked", "attention", "counters",
+})  # fmt: skip
 _LISTED = frozenset({"index", "result", "idem"})
 
 
@@ -51,6 +54,10 @@ class Image:
     indexes: dict[str, dict[str, int]] = field(default_factory=dict)
     timers: dict[str, int] = field(default_factory=dict)
     timer: dict[str, bytes] = field(default_factory=dict)
+    effects: dict[str, int] = field(default_factory=dict)
+    effect: dict[str, bytes] = field(default_factory=dict)
+    parked: dict[str, int] = field(default_factory=dict)
+    attempts: frozenset[str] = frozenset()
     results: dict[str, bytes] = field(default_factory=dict)
     inbox: Entries = field(default_factory=list)
     dead: Entries = field(default_factory=list)
@@ -85,9 +92,12 @@ def read_partition(redis: Redis, keys: Keys, number: int) -> Image:
         elif group == "result":
             image.results[rest] = cast("bytes | None", redis.get(own.prefix + name)) or b""
     image.timers = _scores(redis, own.timers)
-    image.timer = {
-        id_.decode(): message for id_, message in cast("Hash", redis.hgetall(own.timer)).items()
-    }
+    image.timer = _values(redis, own.timer)
+    image.effects, image.parked = _scores(redis, own.effects), _scores(redis, own.parked)
+    image.effect, image.attempts = (
+        _values(redis, own.effect),
+        frozenset(_values(redis, own.attempt)),
+    )
     image.inbox = cast("Entries", redis.xrange(own.inbox))
     image.dead = cast("Entries", redis.xrange(own.dead))
     return image
@@ -99,6 +109,7 @@ def audit(registry: Registry, image: Image) -> Iterator[str]:
         yield from audit_entity(registry, stored)
     yield from audit_indexes(image)
     yield from audit_timers(registry, image)
+    yield from audit_effects(registry, image)
 
 
 def audit_entity(registry: Registry, stored: Stored) -> Iterator[str]:
@@ -164,6 +175,25 @@ def audit_timers(registry: Registry, image: Image) -> Iterator[str]:
             yield f"timer {id_}: nobody needs it any more"
 
 
+def audit_effects(registry: Registry, image: Image) -> Iterator[str]:
+    """Each call to the outside world waits for a runner or for a person, and was asked for here."""
+    waiting, parked, known = image.effects.keys(), image.parked.keys(), image.effect.keys()
+    for id_ in sorted(waiting & parked):
+        yield f"effect {id_}: waits for a runner and for a person"
+    for id_ in sorted(known - waiting - parked):
+        yield f"effect {id_}: waits for nobody"
+    for id_ in sorted((waiting | parked | image.attempts) - known):
+        yield f"effect {id_}: has no call"
+    for id_, message in sorted(image.effect.items()):
+        try:
+            sender = read_envelope(message).sender
+        except Invalid as error:
+            yield f"effect {id_}: {error}"
+            continue
+        if registry.partition_of(sender) != image.number:
+            yield f"effect {id_}: was asked for by {sender}, which is in another partition"
+
+
 # -- reading ---------------------------------------------------------------------------------------
 
 
@@ -179,6 +209,10 @@ def _read_entity(redis: Redis, prefix: str, number: int, kind: str, key: str) ->
     pipe.xrange(f"{prefix}{kind}:{key}:log")
     found, log = pipe.execute()
     return Stored(kind, key, number, found, log)
+
+
+def _values(redis: Redis, key: str) -> dict[str, bytes]:
+    return {id_.decode(): value for id_, value in cast("Hash", redis.hgetall(key)).items()}
 
 
 def _scores(redis: Redis, key: str) -> dict[str, int]:
