@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from queue import SimpleQueue
 from subprocess import DEVNULL, STDOUT, Popen
@@ -23,12 +24,12 @@ _prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 def spawn(
     command: Sequence[str | Path],
     *,
-    output: Path,
+    output: Path | None,
     env: Mapping[str, str] | None = None,
     keep: Sequence[int] = (),
     on_our_death: signal.Signals = signal.SIGKILL,
 ) -> Popen[bytes]:
-    """Start `command`; what it prints is appended to the file `output`.
+    """Start `command`; what it prints is appended to the file `output`; without one it is ours.
 
     The child inherits the file descriptors `keep`. It is in a process group of its own: Ctrl-C
     reaches only us, and we stop our children in the order that we choose. If we die without doing
@@ -37,12 +38,12 @@ def spawn(
     born: SimpleQueue[Popen[bytes] | Exception] = SimpleQueue()
 
     def give_birth() -> Popen[bytes]:
-        with output.open("ab") as log:
+        with output.open("ab") if output else nullcontext() as log:
             return Popen(
                 command,
                 stdin=DEVNULL,
                 stdout=log,
-                stderr=STDOUT,
+                stderr=STDOUT if output else None,
                 env=env,
                 pass_fds=keep,
                 process_group=0,
@@ -65,6 +66,12 @@ def spawn(
     if isinstance(child, Exception):
         raise child
     return child
+
+
+def end_with_parent() -> None:
+    """Let this process, which was forked, be killed when the one that forked it is gone."""
+    if ask := _tie(os.getppid(), signal.SIGKILL):
+        ask()
 
 
 def _tie(parent: int, to: signal.Signals) -> Callable[[], None] | None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from redis.connection import Connection
 
-from tests.support.site import bundles, options_of
+from tests.support.site import bundles, options_of, runner_options_of
 from wherry.store.client import connect
 from wherry.wiring import open_runtime
 from wherry.workers import jobs, pump
@@ -31,7 +31,10 @@ from wherry.workers.worker import work
 def worker(asked: dict[str, Any]) -> None:
     """An RQ worker, as `wherry worker` starts it."""
     runtime = open_runtime(asked["url"], asked["namespace"], bundles(), partitions=1)
-    work(runtime, options_of(asked), sweep_every=asked["sweep_every"])
+    work(
+        runtime, options_of(asked), sweep_every=asked["sweep_every"],
+        role=asked.get("works", "pumps"), runner=runner_options_of(asked),
+    )  # fmt: skip
 
 
 def scheduler(asked: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from rq import Queue
 
 from docking import app as docking_app
 from loadtests.bench.functions.counter import app as counter_app
+from tests.support import outside
 from tests.support.harbour import LATITUDE, LONGITUDE
 from tests.support.invariants import Ack, Namespace, read, violations
 from wherry.children import spawn
@@ -26,6 +27,7 @@ from wherry.store.server import Server
 from wherry.wiring import Bundles, deploy, open_runtime
 from wherry.workers.pump import PumpOptions
 from wherry.workers.queue import open_queue
+from wherry.workers.runner import RunnerOptions
 
 ROOT = Path(__file__).parents[2]
 NAMESPACE = "t"
@@ -36,14 +38,21 @@ Body = Mapping[str, Any]
 
 
 def bundles() -> Bundles:
-    """Vessels and ports, and the smallest entity."""
-    return Bundles(docking_app + counter_app, ("docking", "counter"), "test")
+    """Vessels and ports, the smallest entity, and desks that ask the outside world."""
+    app = docking_app + counter_app + outside.app
+    return Bundles(app, ("docking", "counter", "outside"), "test")
 
 
 def options_of(asked: Mapping[str, Any]) -> PumpOptions:
     """The options of a pump out of those of a process."""
     names = {f.name for f in fields(PumpOptions)}
     return PumpOptions(**{name: value for name, value in asked.items() if name in names})
+
+
+def runner_options_of(asked: Mapping[str, Any]) -> RunnerOptions:
+    """The options of an effect runner out of those of a process."""
+    names = {f.name for f in fields(RunnerOptions)}
+    return RunnerOptions(**{name: value for name, value in asked.items() if name in names})
 
 
 def eventually(condition: Callable[[], Any], what: str, within_s: float = PATIENCE_S) -> None:
@@ -101,6 +110,12 @@ class Site:
         )  # fmt: skip
         self._processes.append(process)
         return process
+
+    def runner(
+        self, env: Mapping[str, str] | None = None, works: str = "effects", **options: Any
+    ) -> subprocess.Popen[bytes]:
+        """Start a worker for calls to the outside world."""
+        return self.start("worker", env, works=works, **options)
 
     def worker(self, **options: Any) -> subprocess.Popen[bytes]:
         """Start a worker."""

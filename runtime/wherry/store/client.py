@@ -235,6 +235,12 @@ class Store:
         """When the earliest call of each partition may be taken, ms; lost runners included."""
         return self._earliest(self.keys.partition(number).effects for number in range(partitions))
 
+    def listeners(self) -> int:
+        """How many runners listen for calls."""
+        with reaching():
+            found = self.redis.pubsub_numsub(self.keys.effects_channel)
+        return int(found[0][1]) if found else 0
+
     def _earliest(self, zsets: Iterable[str]) -> list[int | None]:
         with reaching():
             pipe = self.redis.pipeline(transaction=False)

@@ -21,6 +21,10 @@ class Clock:
         """The server's time. Raises Unreachable when it has never been known."""
         if not self._last:
             await self.sample()
+        return self.reading_ms()
+
+    def reading_ms(self) -> int:
+        """The server's time as far as it is known; `sample` comes before the first."""
         self._last = max(self._last, int(time.monotonic() * 1000 + self._ahead_ms))
         return self._last
 

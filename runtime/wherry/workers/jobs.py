@@ -1,29 +1,50 @@
-"""The entry points that an RQ job may name. They take only the namespace: a job carries no data."""
+"""The entry points that an RQ job may name.
 
+A job carries no data: they take the namespace, and `isolated` which attempt at which call it is.
+"""
+
+import asyncio
 import logging
 import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import uvloop
 from rq import Queue, Worker, get_current_job
 
 from wherry.errors import Misconfigured
+from wherry.store.client import reaching
 from wherry.wiring import Runtime
+from wherry.workers import isolated as processes
+from wherry.workers.outside import ask_for_help, ask_for_runner, ensure_runner, is_call_near
 from wherry.workers.pump import Pump, PumpOptions
-from wherry.workers.queue import enqueue_pump, is_empty
+from wherry.workers.queue import enqueue_pump, is_empty, open_queue
+from wherry.workers.roles import EFFECTS, ISOLATED, PUMPS, Role
+from wherry.workers.runner import Hands, Runner, RunnerOptions
 
 log = logging.getLogger(__name__)
 
 
 @dataclass
 class Workplace:
-    """What the worker process puts at the disposal of its jobs."""
+    """What the worker process puts at the disposal of its jobs.
+
+    queue     the one that it works on
+    stopping  whether it has to end
+    alive     tells RQ that the job goes on
+    """
 
     runtime: Runtime
     queue: Queue
     options: PumpOptions = field(default_factory=PumpOptions)
     stopping: Callable[[], bool] = lambda: False
+    runner: RunnerOptions = field(default_factory=RunnerOptions)
+    alive: Callable[[], None] = lambda: None
+
+    def queue_for(self, role: Role) -> Queue:
+        """The queue of a role."""
+        return open_queue(self.queue.connection, self.runtime.namespace, role)
 
 
 # RQ calls a function by name and hands it nothing, so the process keeps its workplaces here.
@@ -44,6 +65,7 @@ def pump(namespace: str) -> int:
     pump = Pump(
         runtime.store, runtime.registry, name, place.options, place.stopping,
         lambda pumps: _scale_out(place, pumps), runtime.bundles.code,
+        lambda: ask_for_runner(place.queue_for(EFFECTS), namespace),
     )  # fmt: skip
     pump.run()
     ensure_pump(place)
@@ -61,7 +83,52 @@ def sweep(namespace: str) -> int:
     for partition, due in enumerate(store.dues(place.runtime.registry.partitions)):
         while due is not None and due <= now:
             due = store.fire(partition, now)
+    start_runner(place)
     return ensure_pump(place)
+
+
+def run_effects(namespace: str) -> int:
+    """Carry out calls to the outside world until there are none; return how many attempts."""
+    place = _workplace(namespace)
+    runtime = place.runtime
+    store, queue = runtime.store, place.queue_for(EFFECTS)
+    isolation = processes.Isolation(store, place.queue_for(ISOLATED))
+    hands = Hands(
+        place.stopping, lambda: _wake_pump(place), isolation.isolate, isolation.recall,
+        lambda: ask_for_help(queue, namespace), place.alive,
+    )  # fmt: skip
+    runner = Runner(
+        runtime.url, store.keys, runtime.registry, place.runner, hands, runtime.bundles.code
+    )
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
+            loop.run(runner.run())
+    finally:
+        # Whoever stored a call in our last moments may have thought that we would take it.
+        if is_call_near(store, runtime.registry):
+            ask_for_runner(queue, namespace)
+    return runner.handled
+
+
+def isolated(namespace: str, partition: int, effect_id: str, n: int, lost: bool) -> None:  # noqa: FBT001 - RQ passes it by position
+    """Carry out one call in this process, which was forked for it."""
+    place = _workplace(namespace)
+    runtime = place.runtime
+    processes.require_partition(runtime.registry, partition)
+    call = processes.read_call(runtime.store, partition, effect_id, n, lost=lost)
+    if call is None:
+        log.info("call %s has gone on without this process", effect_id)
+        return
+    pumps = place.queue_for(PUMPS)
+    processes.carry_out(
+        runtime.store, runtime.registry, pumps, runtime.bundles.code, (partition, call)
+    )
+
+
+def start_runner(place: Workplace) -> None:
+    """Ask for a runner when calls wait and none listens."""
+    if place.runtime.registry.targets:
+        ensure_runner(place.runtime.store, place.runtime.registry, place.queue_for(EFFECTS))
 
 
 def ensure_pump(place: Workplace) -> int:
@@ -73,6 +140,11 @@ def ensure_pump(place: Workplace) -> int:
     if waiting and is_empty(place.queue):
         enqueue_pump(place.queue)
     return waiting
+
+
+def _wake_pump(place: Workplace) -> None:
+    with reaching():
+        enqueue_pump(place.queue_for(PUMPS))
 
 
 def _scale_out(place: Workplace, pumps: list[str]) -> None:

@@ -45,7 +45,11 @@ class PumpOptions:
 
 @dataclass
 class Pump:
-    """One pump. `stopping` is asked before each turn; `busy` is called at each beat with work."""
+    """One pump.
+
+    `stopping` is asked before each turn; `busy` is called at each beat with work; `call_runner`
+    when there are calls to the outside world and no runner heard of them.
+    """
 
     store: Store
     registry: Registry
@@ -54,6 +58,7 @@ class Pump:
     stopping: Callable[[], bool] = lambda: False
     busy: Callable[[list[str]], None] = lambda _: None
     code: str = ""
+    call_runner: Callable[[], None] = lambda: None
     turns: int = 0
     handled: int = 0
     _shards: dict[int, Shard] = field(default_factory=dict)
@@ -134,6 +139,8 @@ class Pump:
         if isinstance(outcome, Committed):
             shard.settle(changes, outcome)
             self.handled += changes.handled
+            if outcome.listeners == 0:
+                self.call_runner()
             return
         shard.forget()
         if outcome.code == "FENCED":

@@ -1,4 +1,4 @@
-"""The RQ queue of a namespace. Jobs are JSON, and can only name our two entry points."""
+"""The RQ queues of a namespace. Jobs are JSON, and can only name our own entry points."""
 
 from typing import Any, cast
 
@@ -8,15 +8,20 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from wherry.errors import Misconfigured
+from wherry.workers.roles import PUMPS, Role, queue_of
 
 PUMP = "wherry.workers.jobs.pump"
 SWEEP = "wherry.workers.jobs.sweep"
-ALLOWED = frozenset({PUMP, SWEEP})
+RUNNER = "wherry.workers.jobs.run_effects"
+ISOLATED_CALL = "wherry.workers.jobs.isolated"
+ALLOWED = frozenset({PUMP, SWEEP, RUNNER, ISOLATED_CALL})
 
 #: A job's hash stays this long after it has ended, for `rq info` and the curious.
 KEPT_S = 60
 #: RQ ends a pump that has not ended by itself long after its term.
 TIMEOUT_S = 300
+#: A runner ends by itself, and its calls have their own limits.
+NO_LIMIT = -1
 
 #: What RQ would call, or reach over the network, on behalf of whoever wrote the job.
 _DANGEROUS = (
@@ -25,7 +30,7 @@ _DANGEROUS = (
 
 
 class WherryJob(Job):
-    """An RQ job that is never pickled and never runs anything but a pump or a sweep."""
+    """An RQ job that is never pickled and never runs anything but what is ours."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["serializer"] = JSONSerializer
@@ -55,11 +60,11 @@ class WherryJob(Job):
         return super().restore({k: v for k, v in dict(raw_data).items() if k not in _DANGEROUS})
 
 
-def open_queue(redis: Redis, namespace: str) -> Queue:
-    """Return the queue of a namespace."""
+def open_queue(redis: Redis, namespace: str, role: Role = PUMPS) -> Queue:
+    """Return the queue of a namespace and a role."""
     return Queue(
-        namespace, connection=redis, serializer=JSONSerializer, job_class=WherryJob,
-        default_timeout=TIMEOUT_S,
+        queue_of(namespace, role), connection=redis, serializer=JSONSerializer,
+        job_class=WherryJob, default_timeout=TIMEOUT_S,
     )  # fmt: skip
 
 
@@ -68,6 +73,14 @@ def enqueue_pump(queue: Queue) -> None:
     queue.enqueue(
         PUMP, queue.name, result_ttl=KEPT_S, failure_ttl=3600, description=f"pump {queue.name}"
     )
+
+
+def enqueue_runner(queue: Queue, namespace: str) -> None:
+    """Ask for an effect runner. One too many does no harm."""
+    queue.enqueue(
+        RUNNER, namespace, job_timeout=NO_LIMIT, result_ttl=KEPT_S, failure_ttl=3600,
+        description=f"effects {namespace}",
+    )  # fmt: skip
 
 
 def is_empty(queue: Queue) -> bool:

@@ -1,33 +1,44 @@
-"""The worker process: an RQ worker on one queue that runs pumps and sweeps in-process.
+"""The worker process: an RQ worker on the queue of its role.
 
-A SimpleWorker: a pump's state is in Redis and its handlers are pure, so a fork would buy nothing
-and cost 20 ms. On SIGTERM the pump finishes its turn (warm shutdown).
+Pumps and runners run in a SimpleWorker: their state is in Redis, so a fork would buy nothing and
+cost 20 ms. Calls that want a process of their own get RQ's worker that forks. On SIGTERM a pump
+finishes its turn, and a runner gives its calls a moment (warm shutdown).
 """
 
 import logging
 import os
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from types import FrameType
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from rq import Queue, SimpleWorker
+from rq import SimpleWorker, Worker
 from rq.exceptions import StopRequested
+from rq.job import Job
 from rq.worker import WorkerStatus
 
-from wherry.errors import Unreachable
+from wherry.errors import Unreachable, WherryError
 from wherry.store.client import connect, reaching
 from wherry.wiring import Runtime
-from wherry.workers.jobs import Workplace, ensure_pump, open_workplace
+from wherry.workers.isolated import was_killed
+from wherry.workers.jobs import Workplace, ensure_pump, open_workplace, start_runner
 from wherry.workers.pump import PumpOptions
 from wherry.workers.queue import WherryJob, enqueue_pump, open_queue
+from wherry.workers.roles import EFFECTS, ISOLATED, PUMPS, Role
+from wherry.workers.runner import RunnerOptions
 from wherry.workers.schedule import ensure_sweep
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+#: How long the process of an isolated call may go on when its worker has to end.
+GRACE_S = 1.5
+_RUNNER = RunnerOptions()
 
 
 class PumpWorker(SimpleWorker):
@@ -51,6 +62,49 @@ class PumpWorker(SimpleWorker):
         if self.get_state() != WorkerStatus.BUSY:
             raise StopRequested
 
+    def say_alive(self) -> None:
+        """Tell RQ that the job goes on: this worker cannot while it runs."""
+        job = self.get_current_job()
+        if job is not None and self.execution is not None:
+            with reaching():
+                self.maintain_heartbeats(job, self.execution)
+
+
+class IsolatedWorker(Worker):
+    """An RQ worker that forks for each job; a process that is killed leaves its call to others."""
+
+    job_class = WherryJob
+    max_connection_wait_time = 2.0
+    job_monitoring_interval = 30
+    asked_to_stop = False
+    born: Callable[[], None] = staticmethod(lambda: None)
+    killed: Callable[[Job], None] = staticmethod(lambda _: None)
+
+    def register_birth(self) -> None:
+        """Register in Redis, and tell whoever waits for it."""
+        super().register_birth()  # type: ignore[no-untyped-call]  # RQ's
+        self.born()
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        """Give the process that runs a moment, then kill it: another worker will go on."""
+        del signum, frame
+        self.asked_to_stop = True
+        self._stop_requested = True
+        if self.get_state() != WorkerStatus.BUSY:
+            raise StopRequested
+        threading.Timer(GRACE_S, self.kill_horse).start()
+
+    def handle_work_horse_killed(self, job: Job, *_: Any) -> None:
+        """Let others go on with a call whose process is gone."""
+        try:
+            with reaching():
+                self.killed(job)
+        except WherryError as error:
+            log.warning("the call of job %s waits for the end of its lease: %s", job.id, error)
+
+    def say_alive(self) -> None:
+        """This worker can tell RQ by itself."""
+
 
 def work(
     runtime: Runtime,
@@ -58,6 +112,8 @@ def work(
     *,
     sweep_every: float,
     ready: Callable[[], None] = lambda: None,
+    role: Role = PUMPS,
+    runner: RunnerOptions = _RUNNER,
 ) -> None:
     """Run a worker until SIGTERM or SIGINT. An outage of Redis is waited out.
 
@@ -67,9 +123,11 @@ def work(
         signal.signal(number, _stop)  # until RQ takes over, and when it has given up
     # RQ waits for jobs with a time limit of minutes, and gives it to its whole client: ours keeps
     # its own, or a pump would hang as long on a connection that went dead.
-    queue = open_queue(connect(runtime.url), runtime.namespace)
+    queue = open_queue(connect(runtime.url), runtime.namespace, role)
+    place = Workplace(runtime, queue, options, runner=runner)
+    begin = {PUMPS: lambda: _prepare(place, sweep_every), EFFECTS: lambda: start_runner(place)}
     try:
-        while not _work_once(runtime, queue, options, sweep_every, ready):
+        while not _work_once(place, role, begin.get(role, lambda: None), ready):
             log.warning("the worker ended by itself; starting again")
             time.sleep(0.5)
     except StopRequested:
@@ -77,18 +135,13 @@ def work(
 
 
 def _work_once(
-    runtime: Runtime,
-    queue: Queue,
-    options: PumpOptions,
-    sweep_every: float,
-    ready: Callable[[], None],
+    place: Workplace, role: Role, begin: Callable[[], None], ready: Callable[[], None]
 ) -> bool:
     """Run one RQ worker to its end; return whether it was asked to end."""
-    worker = _start(runtime, queue)
+    worker = _start(place, role)
     worker.born = ready
-    place = Workplace(runtime, queue, options, lambda: worker.asked_to_stop)
-    open_workplace(place)
-    _reach(lambda: _prepare(place, sweep_every))
+    open_workplace(replace(place, stopping=lambda: worker.asked_to_stop, alive=worker.say_alive))
+    _reach(begin)
     try:
         with reaching():
             worker.work(logging_level="WARNING")
@@ -104,9 +157,14 @@ def _stop(signum: int, frame: FrameType | None) -> None:
     raise StopRequested
 
 
-def _start(runtime: Runtime, queue: Queue) -> PumpWorker:
-    name = f"{runtime.namespace}.{socket.gethostname()}.{os.getpid()}.{time.time_ns() % 1_000_000}"
-    return _reach(lambda: PumpWorker([queue], name=name, connection=queue.connection))
+def _start(place: Workplace, role: Role) -> PumpWorker | IsolatedWorker:
+    queue, runtime = place.queue, place.runtime
+    name = f"{queue.name}.{socket.gethostname()}.{os.getpid()}.{time.time_ns() % 1_000_000}"
+    if role != ISOLATED:
+        return _reach(lambda: PumpWorker([queue], name=name, connection=queue.connection))
+    worker = _reach(lambda: IsolatedWorker([queue], name=name, connection=queue.connection))
+    worker.killed = lambda job: was_killed(runtime.store, runtime.registry, job)
+    return worker
 
 
 def _prepare(place: Workplace, sweep_every: float) -> None:
@@ -116,6 +174,7 @@ def _prepare(place: Workplace, sweep_every: float) -> None:
     lease runs, no sender wakes another.
     """
     ensure_sweep(place.queue, sweep_every)
+    start_runner(place)
     store = place.runtime.store
     if not ensure_pump(place) and store.alive(store.now_ms()):
         enqueue_pump(place.queue)

@@ -1,0 +1,204 @@
+"""Carrying out one attempt: the functions of a bundle, each within its time limit.
+
+A coroutine function shares the loop. A plain one gets a thread, which cannot be stopped: when its
+time is over it goes on, and its thread is missing until it returns. `isolate` is for those.
+"""
+
+import asyncio
+import inspect
+import sys
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+from wherry.authoring.effect import Attempt, EffectFunction
+from wherry.errors import Rejected, Transient
+from wherry.workers.attempts import Came, Case, NotDone, NotTold, Refused, Replied, Unclear, may_run
+from wherry.workers.held import Held, problem_of, said
+
+if TYPE_CHECKING:
+    import httpx
+
+
+class Performer(Protocol):
+    """Calls a function of a bundle within the time limit of the call."""
+
+    async def perform(self, function: EffectFunction, held: Held) -> Any:
+        """Return what the function returns. Raises what it raises, and TimeoutError."""
+        ...
+
+
+async def attempt(
+    performer: Performer, held: Held, now_ms: Callable[[], int], *, ask: bool
+) -> Came:
+    """Make one attempt. With `ask` the target is asked first what became of the one before."""
+    if ask:
+        found = await _find(performer, held)
+        if found is not None:
+            return found
+        known = msgspec.structs.replace(held.case.note, unknown=False)
+        if not may_run(Case(held.case.rule, known, held.case.number), now_ms()):
+            return NotDone(f"{held.case.note.error}; it was not done")
+    came = await _run(performer, held)
+    if isinstance(came, Unclear) and held.case.rule.unknown == "query":
+        # Only a yes is believed so soon: a call that was cut off may arrive after the question.
+        found = await _find(performer, held)
+        return found if isinstance(found, Replied) else came
+    return came
+
+
+async def _run(performer: Performer, held: Held) -> Came:
+    try:
+        return Replied(_encode(held, await performer.perform(held.spec.rule.run, held)))
+    except Rejected as error:
+        return Refused(problem_of(error.code, error.detail, error.data))
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a bundle's function may raise anything
+        return NotDone(said(error)) if is_certain(error) else Unclear(_described(error, held))
+    except asyncio.CancelledError:
+        if _is_cancelled():
+            raise
+        return Unclear("it cancelled itself")
+
+
+async def _find(performer: Performer, held: Held) -> Came | None:
+    """Ask the target what became of a call; None: it was not done."""
+    find = held.spec.find
+    assert find is not None, "a rule with unknown='query' has a finder: target_spec checks it"  # noqa: S101
+    try:
+        value = await performer.perform(find, held)
+        return None if value is None else Replied(_encode(held, value))
+    except Rejected as error:
+        return Refused(problem_of(error.code, error.detail, error.data))
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a bundle's function may raise anything
+        return NotTold(_described(error, held))
+    except asyncio.CancelledError:
+        if _is_cancelled():
+            raise
+        return NotTold("it cancelled itself")
+
+
+def is_certain(error: BaseException) -> bool:
+    """Whether an error says that nothing was done: no connection was made."""
+    if isinstance(error, (Transient, ConnectionRefusedError)):
+        return True
+    httpx = sys.modules.get("httpx")  # nobody has raised its errors when it was never imported
+    return httpx is not None and isinstance(
+        error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+    )
+
+
+def is_well(came: Came) -> bool:
+    """Whether the target answered: a no is an answer, too."""
+    return isinstance(came, Replied | Refused)
+
+
+def _encode(held: Held, value: Any) -> bytes:
+    """The reply as JSON. Raises when it is not what the command promises."""
+    encoded = held.spec.reply.encode(value)
+    held.spec.reply.decode(encoded)
+    return encoded
+
+
+def _described(error: BaseException, held: Held) -> str:
+    if isinstance(error, TimeoutError) and not str(error):
+        return f"no answer in {held.limit_s:g} s"
+    return said(error)
+
+
+def _is_cancelled() -> bool:
+    """Whether somebody wants the task to end; a function may also raise CancelledError itself."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+# -- in a runner ---------------------------------------------------------------------------------
+
+
+class InRunner:
+    """Functions of all calls of a runner: coroutines together, plain functions in threads."""
+
+    def __init__(self, connections: int, threads: int) -> None:
+        self._connections = connections
+        self._threads = asyncio.Semaphore(threads)
+        self._client: httpx.AsyncClient | None = None
+
+    async def perform(self, function: EffectFunction, held: Held) -> Any:
+        """Call a function, in the loop or in a thread."""
+        if inspect.iscoroutinefunction(function):
+            given = attempt_of(held, self._http)
+            async with asyncio.timeout(held.limit_s):
+                return await function(held.command, given)
+        return await self._in_thread(function, held)
+
+    async def close(self) -> None:
+        """Close the connections that calls have shared."""
+        if self._client is not None:
+            await self._client.aclose()
+
+    def _http(self) -> "httpx.AsyncClient":
+        if self._client is None:
+            self._client = shared_client(self._connections)
+        return self._client
+
+    async def _in_thread(self, function: EffectFunction, held: Held) -> Any:
+        await self._threads.acquire()
+        try:
+            running = in_thread(lambda: function(held.command, attempt_of(held)))
+        except BaseException:
+            self._threads.release()
+            raise
+        # The thread is free when the function returns, which may be after its time is over.
+        running.add_done_callback(self._returned)
+        async with asyncio.timeout(held.limit_s):
+            value = await asyncio.shield(running)
+            # A plain function may hand back a coroutine.
+            return await value if inspect.isawaitable(value) else value
+
+    def _returned(self, running: "asyncio.Future[Any]") -> None:
+        self._threads.release()
+        running.exception()  # if nobody waits any more, asyncio would complain of it
+
+
+def attempt_of(held: Held, http: "Callable[[], httpx.AsyncClient] | None" = None) -> Attempt:
+    """What a function gets to know of its attempt."""
+    return Attempt(held.key, held.case.tries, held.limit_s, held.headers, http)
+
+
+def shared_client(connections: int) -> "httpx.AsyncClient":
+    """A client for many calls at once. The time limit of each call is its own."""
+    import httpx
+
+    limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+    return httpx.AsyncClient(limits=limits, timeout=None)  # noqa: S113
+
+
+def in_thread(work: Callable[[], Any]) -> "asyncio.Future[Any]":
+    """Do something in a thread that does not keep the process from ending."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[Any] = loop.create_future()
+
+    def tell(action: Callable[[Any], None], value: Any) -> None:
+        try:
+            loop.call_soon_threadsafe(lambda: None if done.done() else action(value))
+        except RuntimeError:  # the loop has ended, and nobody waits any more
+            return
+
+    def live() -> None:
+        try:
+            value = work()
+        except BaseException as error:  # noqa: BLE001 - it is raised where somebody waits
+            tell(done.set_exception, _bearable(error))
+        else:
+            tell(done.set_result, value)
+
+    threading.Thread(target=live, name="effect", daemon=True).start()
+    return done
+
+
+def _bearable(error: BaseException) -> Exception:
+    """Errors that a future can hold: SystemExit would end the loop, StopIteration is refused."""
+    if isinstance(error, Exception) and not isinstance(error, StopIteration):
+        return error
+    return RuntimeError(said(error))
