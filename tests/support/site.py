@@ -16,7 +16,7 @@ from rq import Queue
 
 from docking import app as docking_app
 from loadtests.bench.functions.counter import app as counter_app
-from tests.support import outside
+from tests.support import desks
 from tests.support.harbour import LATITUDE, LONGITUDE
 from tests.support.invariants import Ack, Namespace, read, violations
 from wherry.children import spawn
@@ -39,8 +39,8 @@ Body = Mapping[str, Any]
 
 def bundles() -> Bundles:
     """Vessels and ports, the smallest entity, and desks that ask the outside world."""
-    app = docking_app + counter_app + outside.app
-    return Bundles(app, ("docking", "counter", "outside"), "test")
+    app = docking_app + counter_app + desks.app
+    return Bundles(app, ("docking", "counter", "desks"), "test")
 
 
 def options_of(asked: Mapping[str, Any]) -> PumpOptions:
