@@ -5,7 +5,7 @@ A handler returns `accept(command, *events, reply=...)`, or raises `Rejected(cod
 nobody to reply to, returns `react(*events, ...)`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Generic, Literal, TypeVar, cast
@@ -44,7 +44,7 @@ class Context:
     now: datetime
     command_id: str
     correlation_id: str = ""
-    _asker: Asker[Any] = field(default=Asker("", ""), repr=False)
+    _asker: Callable[[], Asker[Any]] = field(default=lambda: Asker("", ""), repr=False)
 
     def new_id(self, tag: str = "") -> str:
         """An id that is the same each time that this command is handled."""
@@ -53,7 +53,7 @@ class Context:
     def asker(self, command: Command[Any, R]) -> Asker[R]:
         """Who waits for the reply to this command: for `later`."""
         del command
-        return self._asker
+        return self._asker()
 
 
 @dataclass(frozen=True, slots=True)

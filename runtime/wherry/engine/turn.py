@@ -10,16 +10,18 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 
 import msgspec
 
+from wherry import tracing
 from wherry.authoring.decisions import LATER, Context, StartTimer, StopTimer
 from wherry.codec import to_json
 from wherry.engine.book import due_in_ms
 from wherry.engine.changes import Changes, Delivery, Entry, Root, stream_id
 from wherry.engine.decision import Call, Decision, asker_of
 from wherry.engine.envelope import Envelope, Problem, Result, raw, read_envelope
-from wherry.engine.meters import Meters
+from wherry.engine.meters import Meters, count_moves, traced
 from wherry.engine.outgoing import Outgoing
 from wherry.engine.record import (
     Applied,
@@ -106,7 +108,8 @@ class Turn:
                 break
         changed = [record for record in self.records.values() if record.change]
         for record in changed:
-            self.meters.moved(self.changes.counters, record)
+            count_moves(self.changes.counters, record)
+        self.meters.add_to(self.changes.counters)
         self.changes.entities = [(record, finish(record)) for record in changed]
         return self.changes
 
@@ -149,18 +152,33 @@ class Turn:
         except NotFound as error:
             self._release(self._out().answer(delivery.envelope, delivery.root, _refusal(error)))
             return
-        with self.meters.handling(self.changes.counters, delivery) as handling:
-            if delivery.envelope.type == RESTART:
-                handling.outcome = self._restart(handling.delivery, record)
-            elif self._attention(record.address).stopped:
-                handling.outcome = self._refuse_stopped(handling.delivery)
-            else:
-                handling.outcome = self._handle(handling.delivery, record)
+        began = self.meters.clock()
+        take_in = self._traced if tracing.is_on() else self._dispatch
+        self.meters.handled(record.spec.name, take_in(delivery, record), began)
+
+    def _traced(self, delivery: Delivery, record: Record) -> str:
+        """Do as `_dispatch` does, in a span."""
+        delivery, span = traced(delivery)
+        with span:
+            outcome = self._dispatch(delivery, record)
+            span.note(outcome=outcome)
+            if outcome == "failed":
+                span.fail("the handler raised")
+            return outcome
+
+    def _dispatch(self, delivery: Delivery, record: Record) -> str:
+        """Let the entity have the message. Returns the outcome: accepted, rejected or failed."""
+        if delivery.envelope.type == RESTART:
+            return self._restart(delivery, record)
+        if self.attention and self._is_stopped(record.address):
+            return self._refuse_stopped(delivery)
+        return self._handle(delivery, record)
 
     def _handle(self, delivery: Delivery, record: Record) -> str:
         """Decide; all that may fail comes before anything is changed. Returns the outcome."""
         envelope = delivery.envelope
-        waited = _is_waiting(record)
+        patient = record.spec.receive_timeout is not None
+        waited = patient and _is_waiting(record)
         try:
             command = self._command(usable(record), envelope)
             body = delivery.body
@@ -182,7 +200,8 @@ class Turn:
             if decision.events:
                 apply(record, after, decision.events, event_meta(envelope, self.changes.now_ms))
             outcome = "accepted"
-        self._watch_silence(outgoing, record, envelope, waited=waited)
+        if patient:
+            self._watch_silence(outgoing, record, envelope, waited=waited)
         self._release(outgoing)
         return outcome
 
@@ -220,7 +239,7 @@ class Turn:
     def _call(self, record: Record, envelope: Envelope) -> Call:
         context = Context(
             record.spec.name, record.key, self._now, envelope.id, envelope.correlation,
-            asker_of(envelope),
+            partial(asker_of, envelope),
         )  # fmt: skip
         return Call(envelope, context, self.changes.now_ms)
 
@@ -310,8 +329,9 @@ class Turn:
             self._bury(envelope, to_json(envelope), STOPPED, said)
         return "rejected"
 
-    def _attention(self, address: str) -> Attention:
-        return self.attention.get(address, _NO_ATTENTION)
+    def _is_stopped(self, address: str) -> bool:
+        found = self.attention.get(address)
+        return found is not None and found.stopped
 
     def _remember(self, address: str, attention: Attention) -> None:
         self.attention[address] = attention
@@ -326,9 +346,6 @@ class Turn:
             ["entity", envelope.to, "type", envelope.type, "id", envelope.id, "at", at,
              "code", code, "error", _printable(error), "version", self.code, "message", message]
         )  # fmt: skip
-
-
-_NO_ATTENTION = Attention()
 
 
 class _WrongVersion(Exception):

@@ -43,10 +43,9 @@ class Words:
 
     def decision(self, done: Accepted[Any]) -> Decision:
         """What was accepted, in the engine's words."""
-        return Decision(
-            done.events, done.reply, tuple(self._sends(done.sends)), done.timers,
-            tuple(map(_late, done.answers)),
-        )  # fmt: skip
+        sends = tuple(self._sends(done.sends)) if done.sends else ()
+        answers = tuple(map(_late, done.answers)) if done.answers else ()
+        return Decision(done.events, done.reply, sends, done.timers, answers)
 
     def _sends(self, sends: Sends) -> Iterator[AskOut]:
         for send in sends:

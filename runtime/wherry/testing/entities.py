@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Generic, Self, TypeVar
 
 import msgspec
@@ -98,7 +99,9 @@ class Given(Generic[K, S]):
         self, envelope: Envelope, handle: Callable[[Context], Accepted[Any]]
     ) -> "Outcome[K, S, Any]":
         record, id_ = copy(self.record), envelope.id
-        context = Context(record.spec.name, record.key, self.now, id_, id_, asker_of(envelope))
+        context = Context(
+            record.spec.name, record.key, self.now, id_, id_, partial(asker_of, envelope)
+        )
         try:
             done = handle(context)
             decision = Words(self.entity).decision(done)

@@ -19,7 +19,6 @@ from wherry.engine.turn import Turn
 from wherry.store.client import Committed, Store
 
 _attention = msgspec.json.Decoder(Attention)
-_METERS = Meters(time.perf_counter_ns)
 
 #: How many entities a pump remembers in each partition; about 1 KiB each beside their state.
 REMEMBERED = 25_000
@@ -57,7 +56,7 @@ class Shard:
         """Start a turn. Returns it, and the addresses that have to be known before it goes on."""
         turn = Turn(
             self.registry, Changes(self.number, self.cursor, now_ms), self._load, self._reload,
-            self.code, stream_id(self.barrier), self._attention, _METERS,
+            self.code, stream_id(self.barrier), self._attention, Meters(time.perf_counter_ns),
         )  # fmt: skip
         return turn, [address for address in turn.take(entries) if address not in self._records]
 
