@@ -109,14 +109,14 @@ def arrive(vessel: Vessel, command: ArriveAtPort, ctx: Context) -> Accepted[None
     return accept(command, VesselArrived(command.port_id, command.reservation_id), reply=None)
 
 
-@vessel.handles(RevertArrival)
+@vessel.handles(RevertArrival, internal=True)
 def revert(vessel: Vessel, command: RevertArrival, ctx: Context) -> Accepted[None]:
     if vessel.docking != command.reservation_id or vessel.port_id is None:
         return accept(command, reply=None)
     return accept(command, ArrivalReverted(vessel.port_id, command.reservation_id), reply=None)
 
 
-@vessel.handles(NoteDocked)
+@vessel.handles(NoteDocked, internal=True)
 def note_docked(vessel: Vessel, command: NoteDocked, ctx: Context) -> Accepted[None]:
     if vessel.docking != command.reservation_id:
         return accept(command, reply=None)
@@ -142,7 +142,7 @@ def depart(vessel: Vessel, command: DepartFromPort, ctx: Context) -> Accepted[No
     )
 
 
-@vessel.handles(NoteUndocked)
+@vessel.handles(NoteUndocked, internal=True)
 def note_undocked(vessel: Vessel, command: NoteUndocked, ctx: Context) -> Accepted[None]:
     here = (vessel.port_id, vessel.reservation_id)
     if here != (command.port_id, command.reservation_id):

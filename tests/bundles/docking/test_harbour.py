@@ -290,7 +290,6 @@ def test_the_protocols_are_as_written_down() -> None:
         "vessel": {
             "RegisterVessel", "UpdatePosition", "ArriveAtPort", "DepartFromPort",
             "UpdateOperationalStatus", "Decommission",
-            "RevertArrival", "NoteDocked", "NoteUndocked",
         },
         "saga.docking": {"Start", "Cancel", "Kill"},
     }  # fmt: skip

@@ -1,6 +1,7 @@
 """The races of the harbour, each driven into on purpose."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -12,8 +13,11 @@ from docking.messages import (
     DepartFromPort,
     Docking,
     ExpireReservation,
+    NoteDocked,
+    NoteUndocked,
     RegisterPort,
     ReserveDocking,
+    RevertArrival,
     StartDocking,
     UpdateOperationalStatus,
 )
@@ -319,3 +323,12 @@ def test_the_clock_of_a_test_does_not_go_back() -> None:
 
     with pytest.raises(ValueError, match="back"):
         clock.advance(timedelta(seconds=-1))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [RevertArrival("r1"), NoteDocked("rotterdam", "r1"), NoteUndocked("rotterdam", "r1")],
+)
+def test_nobody_outside_can_speak_for_a_port_or_a_saga(command: Any) -> None:
+    """V98: what only the port and the saga may say is refused when somebody else says it."""
+    assert harbour().send("vessel/v1", command).rejected == "not-found"
