@@ -44,7 +44,7 @@ async def _request(
             method, base + path, headers=dict(attempt.headers), timeout=attempt.timeout, **more
         )
     except _NOT_SENT as error:
-        raise Transient(f"{base}: {error or type(error).__name__}") from error
+        raise Transient(f"{base}: {error!r}") from error
 
 
 def _read(answer: httpx.Response) -> Any:

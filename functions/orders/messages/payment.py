@@ -162,17 +162,17 @@ class PaymentRefunded(Event):
 
 
 @message
-class ReturnFailed(Event):
-    """The account could not take money back; it is asked again later."""
+class PaymentStepFailed(Event):
+    """Something that gives money back could not be done now; it is asked again later."""
 
     payment_id: str
-    reference: str
+    step: str
     reason: str
 
 
 @message
-class ReturnsRepeated(Event):
-    """The account was asked again to take money back."""
+class PaymentChecked(Event):
+    """What had failed was asked again."""
 
     payment_id: str
-    references: tuple[str, ...]
+    asked: tuple[str, ...]
