@@ -98,13 +98,14 @@ async def _carry_out(request: Request, ledger: dict[str, Seen], work: Work, fate
         return JSONResponse({"code": "no-idempotency-key"}, 400)
     try:
         call = Call(key, await request.json(), fate == "decline")
-        status, answer = _once(ledger, call, work)
+        status, answer = once(ledger, call, work)
     except (ValueError, KeyError, TypeError, ArithmeticError) as error:
         return JSONResponse({"code": "invalid", "detail": repr(error)}, 422)
     return JSONResponse(answer, status)
 
 
-def _once(ledger: dict[str, Seen], call: Call, work: Work) -> Answer:
+def once(ledger: dict[str, Seen], call: Call, work: Work) -> Answer:
+    """Carry a call out, unless its key was there before: then the first answer is the answer."""
     seen = ledger.get(call.key)
     if seen is None:
         answer = work(call)
