@@ -24,8 +24,9 @@ except SystemExit as ended:
 COMMANDS = (
     "dev", "up", "demo", "deploy", "worker", "scheduler", "serve", "send", "get", "events", "list",
     "saga start", "saga list", "saga show", "saga trace", "saga cancel", "saga kill", "dead list",
-    "dead show", "dead retry", "dead drop", "attention list", "attention restart", "timers list",
-    "replay", "keys", "doctor", "version",
+    "dead show", "dead retry", "dead drop", "attention list", "attention restart", "effects list",
+    "effects show", "effects retry", "effects resolve", "breakers", "timers list", "replay", "keys",
+    "doctor", "version",
 )  # fmt: skip
 
 

@@ -31,11 +31,11 @@ logging.basicConfig(level="WARNING")
 what, url, folder, options = sys.argv[1], sys.argv[2], Path(sys.argv[3]), eval(sys.argv[4])
 bundles = load_bundles(folder)
 runtime = open_runtime(url, "wherry", bundles, partitions=4, client=connect_for_a_caller)
-if what == "work":
+if what in {"pumps", "effects"}:
     from wherry.workers.pump import PumpOptions
     from wherry.workers.worker import work
 
-    work(runtime, PumpOptions(**options), sweep_every=1)
+    work(runtime, PumpOptions(**options), sweep_every=1, role=what)
 else:
     from wherry.http.serve import run
     from wherry.http.service import Service
@@ -69,7 +69,7 @@ class Town:
         )
         self._stack.callback(self.runtime.redis.close)
         deploy(self.runtime)
-        self.worker = self._start("work", {})
+        self.worker = self._start("pumps", {})
         self.door, self.url = self.open_door()
         self.client = self._stack.enter_context(httpx.Client(base_url=self.url, timeout=20))
         return self
@@ -107,6 +107,16 @@ class Town:
         )
         self.processes.append(process)
         return process
+
+    @contextmanager
+    def a_runner(self) -> Iterator[None]:
+        """Let calls to the outside world be carried out for a while."""
+        process = self._start("effects", {})
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(20)
 
     @contextmanager
     def nobody_at_work(self) -> Iterator[None]:

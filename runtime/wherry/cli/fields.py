@@ -23,7 +23,7 @@ def read(of: type[Any], pairs: Sequence[str], json: str | None, subject: str) ->
 
     Raises Invalid for what cannot be read; whether the fields fit is for the gateway to say.
     """
-    body = {} if json is None else _from_json(json, subject)
+    body = {} if json is None else read_value(json, subject)
     if not pairs:
         return body
     if not isinstance(body, dict):
@@ -33,7 +33,8 @@ def read(of: type[Any], pairs: Sequence[str], json: str | None, subject: str) ->
     return body | dict(_from_pairs(of, pairs, subject))
 
 
-def _from_json(given: str, subject: str) -> Any:
+def read_value(given: str, subject: str) -> Any:
+    """Read JSON: the text, @FILE, or - for stdin. Raises Invalid."""
     try:
         return msgspec.json.decode(_content(given, subject))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -14,6 +14,7 @@ from wherry.cli import (
     demo,
     deploy,
     doctor,
+    effects,
     keys,
     processes,
     read,
@@ -46,7 +47,8 @@ def build() -> App:
         help_format="plaintext",
     )
     for group in (
-        system, demo, send, read, sagas, attention, dead, replay, keys, doctor, deploy, processes,
+        system, demo, send, read, sagas, attention, effects, dead, replay, keys, doctor, deploy,
+        processes,
     ):  # fmt: skip
         group.add_to(app)
     app.command(show_version, name="version", group=OPERATE)

@@ -16,7 +16,9 @@ from wherry.errors import Misconfigured
 
 if TYPE_CHECKING:
     from wherry.gateway.attention import AttentionList
+    from wherry.gateway.breakers import Breakers
     from wherry.gateway.dead import DeadLetters
+    from wherry.gateway.effects import Effects
     from wherry.gateway.sending import Sender
     from wherry.gateway.views import Views
     from wherry.settings import LoadedSettings, Settings
@@ -58,6 +60,20 @@ class Session:
         from wherry.gateway.attention import AttentionList
 
         return AttentionList(self.runtime)
+
+    @cached_property
+    def effects(self) -> "Effects":
+        """The calls to the outside world."""
+        from wherry.gateway.effects import Effects
+
+        return Effects(self.runtime, self.sender)
+
+    @cached_property
+    def breakers(self) -> "Breakers":
+        """What lets those calls pass."""
+        from wherry.gateway.breakers import Breakers
+
+        return Breakers(self.runtime)
 
 
 @contextmanager

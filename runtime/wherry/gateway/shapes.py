@@ -6,10 +6,11 @@ from typing import Any
 import msgspec
 
 from wherry.codec import from_json
-from wherry.engine.envelope import Problem, Result
+from wherry.engine.envelope import Envelope, Problem, Result
 from wherry.engine.record import Record
 from wherry.engine.saga_state import SagaState, StepState
 from wherry.engine.supervision import Attention
+from wherry.store.effects import BreakerState, StoredCall
 
 Json = dict[str, Any]
 
@@ -138,6 +139,58 @@ def since_ms(kept: Attention) -> int:
     return kept.stopped_at or max(kept.restarts, default=0)
 
 
+def effect(call: StoredCall, asked: Envelope) -> Json:
+    """A call to the outside world that is not settled. `due` of one that runs: of its lease."""
+    target, _, key = asked.to.partition("/")
+    return {
+        "id": call.id,
+        "target": target,
+        "key": key,
+        "command": asked.type,
+        "entity": asked.sender,
+        "state": state_of(call),
+        "attempts": call.made,
+        "due": _instant_or_none(call.due_ms),
+        "parked_at": _instant_or_none(call.parked_ms),
+        "note": _message(call.note.decode(errors="replace")) if call.note else {},
+    }
+
+
+def effect_with_data(call: StoredCall, asked: Envelope) -> Json:
+    """A call, with what it says and where it comes from."""
+    return {
+        **effect(call, asked),
+        "data": asked.data,
+        "causation_id": asked.cause,
+        "correlation_id": asked.correlation,
+    }
+
+
+def state_of(call: StoredCall) -> str:
+    """What a call does: it is parked, running or waiting."""
+    if call.parked_ms is not None:
+        return "parked"
+    return "running" if call.running else "waiting"
+
+
+def breaker(stored: BreakerState, now_ms: int) -> Json:
+    """A breaker. One whose time is over lets the next call try: that is half-open."""
+    state = breaker_state(stored, now_ms)
+    return {
+        "target": stored.target,
+        "state": state,
+        "failures": stored.failures,
+        "since": _instant_or_none(stored.since_ms or None),
+        "retry_at": _instant_or_none(stored.until_ms if state == "open" else None),
+    }
+
+
+def breaker_state(stored: BreakerState, now_ms: int) -> str:
+    """Closed, open or half-open."""
+    over = stored.state == "open" and now_ms >= stored.until_ms
+    return "half-open" if over else stored.state
+
+
 def reply(result: Result) -> Json:
     """The answer to a command that was done."""
     return {
@@ -160,6 +213,10 @@ def command_status(command_id: str, result: Result) -> Json:
 
 def _problem(problem: Problem | None) -> Any:
     return None if problem is None else msgspec.to_builtins(problem)
+
+
+def _instant_or_none(ms: int | None) -> str | None:
+    return None if ms is None else instant(ms)
 
 
 def _pending(name: str) -> Json:

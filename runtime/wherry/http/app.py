@@ -13,6 +13,7 @@ from wherry.http.attention import Attention
 from wherry.http.commands import Commands
 from wherry.http.dead import Dead
 from wherry.http.edge import Edge
+from wherry.http.effects import Effects
 from wherry.http.entities import Entities
 from wherry.http.health import Health
 from wherry.http.metrics import Meters
@@ -49,7 +50,7 @@ def _routes(service: Service, meters: Meters) -> list[Route]:
     sagas, dead = Sagas(service), Dead(service)
     commands, entities = Commands(service), Entities(service)
     health, reference = Health(service), Reference(service)
-    attention = Attention(service)
+    attention, effects = Attention(service), Effects(service)
     return [
         _on("/v1/sagas/{name}", get=sagas.listed, post=sagas.start),
         _on("/v1/sagas/{name}/{id}", get=sagas.show),
@@ -57,6 +58,11 @@ def _routes(service: Service, meters: Meters) -> list[Route]:
         _on("/v1/sagas/{name}/{id}/kill", post=sagas.kill),
         _on("/v1/attention", get=attention.listed),
         _on("/v1/attention/{kind}/{key}/restart", post=attention.restart),
+        _on("/v1/effects", get=effects.listed),
+        _on("/v1/effects/{id}", get=effects.show),
+        _on("/v1/effects/{id}/retry", post=effects.retry),
+        _on("/v1/effects/{id}/resolve", post=effects.resolve),
+        _on("/v1/breakers", get=effects.breakers),
         _on("/v1/dead", get=dead.listed),
         _on("/v1/dead/{id}", get=dead.show),
         _on("/v1/dead/{id}/retry", post=dead.retry),

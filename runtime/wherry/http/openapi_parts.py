@@ -41,6 +41,11 @@ def _object(required: str, **properties: Json) -> Json:
     return {"type": "object", "required": required.split(), "properties": properties}
 
 
+def _closed(required: str, **properties: Json) -> Json:
+    """An object that has no other members."""
+    return {**_object(required, **properties), "additionalProperties": False}
+
+
 def _or_null(schema: Json) -> Json:
     return {"anyOf": [schema, {"type": "null"}]}
 
@@ -108,6 +113,25 @@ SCHEMAS: Json = {
         id=_TEXT, entity=_TEXT, type=_TEXT, command_id=_TEXT, at=_INSTANT, code=_TEXT, error=_TEXT,
         code_version=_TEXT, message=_ANYTHING,
     ),
+    "Effect": _object(
+        "id target key command entity state attempts due parked_at note",
+        id=_TEXT, target=_TEXT, key=_TEXT, command=_TEXT, entity=_TEXT,
+        state={"enum": ["waiting", "running", "parked"]}, attempts=_COUNT,
+        due=_or_null(_INSTANT), parked_at=_or_null(_INSTANT), note={"type": "object"},
+        data=_ANYTHING, causation_id=_TEXT, correlation_id=_TEXT,
+    ),
+    "Resolution": {"oneOf": [
+        _closed("reply", reply=_ANYTHING),
+        _closed("rejected", rejected=_closed(
+            "code", code=_TEXT, detail=_TEXT, data={"type": "object"},
+        )),
+        _closed("failed", failed=_TEXT),
+    ]},
+    "Breaker": _object(
+        "target state failures since retry_at",
+        target=_TEXT, state={"enum": ["closed", "open", "half-open"]}, failures=_COUNT,
+        since=_or_null(_INSTANT), retry_at=_or_null(_INSTANT),
+    ),
     "Attention": _object(
         "entity stopped directive since error command command_id version code restarts",
         entity=_TEXT, stopped=_FLAG, since=_INSTANT, error=_TEXT, command=_TEXT, command_id=_TEXT,
@@ -129,6 +153,7 @@ def _parameter(place: str, name: str, text: str, schema: Json) -> Json:
 KEY = _parameter("path", "key", "Key of the entity", _ID)
 _SAGA = _parameter("path", "id", "Id of the saga", _ID)
 _LETTER = _parameter("path", "id", "Id of the dead letter", _TEXT)
+_CALL = _parameter("path", "id", "Id of the call", _TEXT)
 _LIMIT: Json = {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}
 
 PARAMETERS: Json = {
@@ -156,6 +181,11 @@ PARAMETERS: Json = {
     ),
     "SagaId": _parameter("query", "id", "Its id; else the idempotency key's, or a new one", _ID),
     "Limit": _parameter("query", "limit", "Entries of a page", _LIMIT),
+    "EffectState": _parameter(
+        "query", "state", "Only those in this state",
+        {"enum": ["", "waiting", "running", "parked"]},
+    ),
+    "Target": _parameter("query", "target", "Only those of this target", _TEXT),
     "All": _parameter("query", "all", "Also what has gone on since", _FLAG),
     "Cursor": _parameter(
         "query", "cursor", "`next` of the page before", _matching("([0-9]{1,15}(~.*)?)?")
@@ -266,6 +296,22 @@ def _restart() -> Json:
     }  # fmt: skip
 
 
+def _effect(id_: str, summary: str, **more: Json) -> Json:
+    done = _object("id status target key", id=_TEXT, status=_TEXT, target=_TEXT, key=_TEXT)
+    return {
+        "operationId": id_, "tags": ["effects"], "summary": summary, "parameters": [_CALL], **more,
+        "responses": {
+            "200": response(summary, done), **problems(400, 403, 404, 409, 413, 415, 422, 503),
+        },
+    }  # fmt: skip
+
+
+_RESOLUTION: Json = {
+    "required": True,
+    "content": {"application/json": {"schema": ref("schemas", "Resolution")}},
+}
+
+
 def _items(schema: str) -> Json:
     return _object("items", items={"type": "array", "items": ref("schemas", schema)})
 
@@ -276,6 +322,23 @@ COMMON_PATHS: Json = {
         response("Newest first", _items("Attention")),
     )},
     "/v1/attention/{kind}/{key}/restart": {"post": _restart()},
+    "/v1/effects": {"get": _get(
+        "effects.list", "effects", "Calls to the outside world that are not settled",
+        refs("EffectState", "Target", "Limit"),
+        response("Those that wait for a person first", _items("Effect")),
+    )},
+    "/v1/effects/{id}": {"get": _get(
+        "effects.show", "effects", "Show", [_CALL],
+        response("The call, with its data", ref("schemas", "Effect")), 404,
+    )},
+    "/v1/effects/{id}/retry": {"post": _effect("effects.retry", "Try it at once")},
+    "/v1/effects/{id}/resolve": {"post": _effect(
+        "effects.resolve", "Say what became of it", requestBody=_RESOLUTION,
+    )},
+    "/v1/breakers": {"get": _get(
+        "breakers.list", "effects", "Whether calls may pass", [],
+        response("By target", _items("Breaker")),
+    )},
     "/v1/dead": {"get": _get("dead.list", "dead letters", "List", refs("Limit"),
                              response("Newest first", _items("DeadLetter")))},
     "/v1/dead/{id}": {"get": _get("dead.show", "dead letters", "Show", [_LETTER],

@@ -80,6 +80,18 @@ TEXTS = {
         " Nothing of the command is stored.",
         "Look at `GET /v1/attention`, correct the cause, then restart the entity there.",
     ),
+    "effect-running": Text(
+        "A runner makes an attempt at the call just now; its outcome is not known.",
+        "Look again when the attempt has ended.",
+    ),
+    "effect-failed": Text(
+        "A call to an outside system was not done, and is not tried again.",
+        "The detail says how the last attempt ended.",
+    ),
+    "outcome-unknown": Text(
+        "A call to an outside system may have been done; nobody could find out.",
+        "Ask the outside system, with the idempotency key of the call.",
+    ),
     "cancelled": Text(
         "Somebody cancelled the saga; what was done is undone.", "Start another one."
     ),

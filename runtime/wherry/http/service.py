@@ -8,7 +8,9 @@ from typing import ParamSpec, TypeVar
 from starlette.concurrency import run_in_threadpool
 
 from wherry.gateway.attention import AttentionList
+from wherry.gateway.breakers import Breakers
 from wherry.gateway.dead import DeadLetters
+from wherry.gateway.effects import Effects
 from wherry.gateway.sending import Sender
 from wherry.gateway.views import Views
 from wherry.http.courier import Courier
@@ -36,6 +38,8 @@ class Service:
     views: Views = field(init=False)
     dead: DeadLetters = field(init=False)
     attention: AttentionList = field(init=False)
+    effects: Effects = field(init=False)
+    breakers: Breakers = field(init=False)
     courier: Courier = field(init=False)
     draining: bool = False
 
@@ -44,6 +48,8 @@ class Service:
         self.views = Views(self.runtime)
         self.dead = DeadLetters(self.runtime, sender)
         self.attention = AttentionList(self.runtime)
+        self.effects = Effects(self.runtime, sender)
+        self.breakers = Breakers(self.runtime)
         self.courier = Courier(self.runtime, sender)
 
     async def read(self, view: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
