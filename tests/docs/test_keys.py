@@ -16,11 +16,7 @@ from tests.docs.watching import Seen, watching
 from wherry.engine.envelope import Envelope, Problem, Result
 from wherry.engine.saga_state import Order, OriginState, SagaState, StepState
 from wherry.engine.supervision import Attention
-from wherry.store import calls
-from wherry.store.calls import Asking, Park, Settling
-from wherry.store.client import Store
-from wherry.store.effect_store import EffectStore
-from wherry.store.effects import taken
+from wherry.workers.attempts import Note
 
 PLACE = {"latitude": 51.95, "longitude": 4.14}
 FLOW = {
@@ -148,7 +144,7 @@ def test_every_key_says_how_long_it_lives() -> None:
     [
         ("Envelope", Envelope), ("Result", Result), ("Problem", Problem), ("Saga state", SagaState),
         ("Step", StepState), ("Order", Order), ("Origin", OriginState),
-        ("Attention", Attention),
+        ("Attention", Attention), ("Note", Note),
     ],
 )  # fmt: skip
 def test_every_field_of_a_stored_json_value_is_documented(
@@ -169,7 +165,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Seen:
     with running(functions, workers=1) as system, watching(system.redis_url) as seen:
         with httpx.Client(base_url=system.url, timeout=20) as client:
             _use(client)
-        _park(system.redis_url)
+        _wait_until_parked(system.redis_url)
         _find_the_rest(system.redis_url, seen)
     return seen
 
@@ -189,21 +185,12 @@ def _use(client: httpx.Client) -> None:
     time.sleep(0.5)  # RQ writes a little when nobody waits for it
 
 
-def _park(url: str) -> None:
-    """What a runner says of a call whose outcome nobody knows."""
-    call = "outside:Touch"
-    counted = {f"effect:{call}:parked": 1, f"effect_us:{call}": 900, f"effect_bucket:{call}:inf": 1}
-    asking = Asking(1, 0, 0, limit=5, reset_ms=1000, probes=1, lease_ms=1000)
+def _wait_until_parked(url: str) -> None:
     with Redis.from_url(url) as redis:
-        store = Store(redis, "wherry")
-        now_ms = store.now_ms()
-        store.call(calls.breaker(store.keys, "outside", now_ms, asking))
-        for partition, due in enumerate(store.effects_due(16)):
-            if due is not None:
-                own = store.keys.partition(partition)
-                (one,) = taken(store.call(calls.take(own, now_ms, 1000, 10))).calls
-                settling = Settling(partition, one.id, one.n, now_ms, Park(b"{}"), counted)
-                assert EffectStore(store).settle(settling) is not None
+        ends = time.monotonic() + 30
+        while not any(redis.scan_iter("*:parked")):
+            assert time.monotonic() < ends, "the effect was not parked"
+            time.sleep(0.05)
 
 
 def _find_the_rest(url: str, seen: Seen) -> None:
