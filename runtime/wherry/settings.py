@@ -60,6 +60,10 @@ class Settings:
     sweep_every: float = _setting(60.0, duration(least=1))
     #: Worker processes that `wherry dev` and `wherry up` start.
     workers: int = _setting(2, whole(1, 256))
+    #: Calls to the outside world that one runner makes at once.
+    effect_concurrency: int = _setting(500, whole(1, 100_000))
+    #: Those of them that are plain functions: each needs a thread.
+    effect_threads: int = _setting(64, whole(1, 10_000))
     #: What we keep on this machine: data of our own server, logs.
     data_dir: Path = _setting(Path(".wherry"), folder())  # noqa: RUF009  it is frozen
     #: Messages that may wait in one inbox; beyond it a command is refused, to be sent later.

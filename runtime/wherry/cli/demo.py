@@ -68,7 +68,7 @@ def _plan(flags: SystemFlags, common: Common) -> Plan:
             "Wherry, not with the installed package",
             "the same in a checkout of Wherry, or with --functions CHECKOUT/functions",
         )
-    return Plan(settings, ephemeral=True)
+    return Plan(settings, _folder(settings.functions), ephemeral=True)
 
 
 def _folder(functions: str) -> Path:

@@ -33,11 +33,14 @@ def deploy(
     if check:
         return _check(common, bundle)
     from wherry import wiring
+    from wherry.supervisor.ready import announce
+    from wherry.workers.roles import roles_for
 
     with session(common, "wherry deploy", "wherry doctor", bundle) as s:
         if bundle:
             _require_none_left_out(s)
         s.out.one(_shown(wiring.deploy(s.runtime)))
+        announce(roles=roles_for(s.runtime.registry.targets))
     return 0
 
 

@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
@@ -13,6 +13,8 @@ from wherry.cli.session import find_server, load, open_runtime, require_server
 if TYPE_CHECKING:
     from wherry.settings import Settings
     from wherry.wiring import Connect, Runtime
+    from wherry.workers.pump import PumpOptions
+    from wherry.workers.roles import Role
 
 
 def add_to(app: App) -> None:
@@ -21,17 +23,28 @@ def add_to(app: App) -> None:
         app.command(command, group=PROCESSES)
 
 
+Works = Literal["all", "pumps", "effects", "isolated"]
+
+
 def worker(
     *,
+    role: Annotated[
+        Works, Parameter(help="What it runs: turns, calls to the outside world, or all of it.")
+    ] = "all",
     linger: Annotated[str | None, Parameter(help="How long a pump without work stays: 5s.")] = None,
     sweep_every: Annotated[str | None, Parameter(help="Time between two sweeps: 60s.")] = None,
     common: Common = NOTHING,
 ) -> int:
-    """Run pumps and sweeps, until SIGTERM or Ctrl-C; then finish the turn that has begun."""
+    """Run what is queued, until SIGTERM or Ctrl-C; then finish what has begun.
+
+    pumps: turns and sweeps; effects: calls to the outside world, many at once; isolated: calls
+    that get a process of their own, one at a time. all: pumps, and beside them a process for
+    each of the others that the bundles need.
+    """
     from wherry.store.client import connect
-    from wherry.supervisor.ready import announce
+    from wherry.supervisor.companions import beside
     from wherry.workers.pump import PumpOptions
-    from wherry.workers.worker import work
+    from wherry.workers.roles import PUMPS, roles_for
 
     _log_to_stderr()
     with about("wherry worker", "wherry doctor"):
@@ -39,8 +52,26 @@ def worker(
         require_server(settings, "wherry worker")
         options = PumpOptions(linger=settings.linger, result_ttl=settings.result_ttl)
         runtime = _open_safely(settings, connect)
-        work(runtime, options, sweep_every=settings.sweep_every, ready=announce)
+        if role != "all":
+            _work(runtime, settings, options, role)
+        else:
+            with beside(settings, roles_for(runtime.registry.targets)):
+                _work(runtime, settings, options, PUMPS)
     return 0
+
+
+def _work(runtime: "Runtime", settings: "Settings", options: "PumpOptions", role: "Role") -> None:
+    from wherry.supervisor.ready import announce
+    from wherry.workers.runner import RunnerOptions
+    from wherry.workers.worker import work
+
+    runner = RunnerOptions(
+        settings.effect_concurrency, settings.effect_threads, linger=settings.linger
+    )
+    work(
+        runtime, options, sweep_every=settings.sweep_every, ready=announce, role=role,
+        runner=runner,
+    )  # fmt: skip
 
 
 def scheduler(
@@ -103,4 +134,5 @@ def _log_to_stderr() -> None:
         level=logging.INFO,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
-    logging.getLogger("rq").setLevel(logging.WARNING)
+    for talkative in ("rq", "httpx"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)

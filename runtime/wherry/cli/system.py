@@ -76,8 +76,8 @@ def _run(subject: str, flags: SystemFlags, common: Common, *, ephemeral: bool, r
     stop = stop_on_signals()
     with about(subject, "wherry doctor"):
         settings = load(common, **asdict(flags)).settings
-        bundles_folder(settings.functions)
-        system = System(Plan(settings, ephemeral, reload), stop, warn)
+        functions = bundles_folder(settings.functions)
+        system = System(Plan(settings, functions, ephemeral, reload), stop, warn)
         try:
             if start(system, subject):
                 _say(system, "ready", common)

@@ -29,10 +29,23 @@ class StartFailed(Misconfigured):
 
 
 class Child:
-    """A `wherry` command as a child process; what it prints goes to the file `log`."""
+    """A `wherry` command as a child process; what it prints goes to the file `log`.
 
-    def __init__(self, name: str, words: Sequence[str], env: Mapping[str, str], log: Path) -> None:
+    Or another module of ours; it inherits the file descriptors `keep`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        words: Sequence[str],
+        env: Mapping[str, str],
+        log: Path,
+        module: str = "wherry.cli.main",
+        keep: Sequence[int] = (),
+    ) -> None:
         self.name = name
+        self.module = module
+        self.keep = list(keep)
         self.words = list(words)
         self.env = dict(env)
         self.log = log
@@ -68,18 +81,23 @@ class Child:
         self._ear, self._born = ear, time.monotonic()
         try:
             self._process = spawn(
-                [sys.executable, "-P", "-m", "wherry.cli.main", *self.words],
+                [sys.executable, "-P", "-m", self.module, *self.words],
                 output=self.log,
                 env={**self.env, VARIABLE: str(ear.write)},
-                keep=[ear.write],
+                keep=[ear.write, *self.keep],
             )
         finally:
             ear.child_has_it()
 
-    def is_up(self) -> bool:
-        """Whether it has said so. Raises StartFailed when it ended instead."""
+    def heard(self) -> dict[str, Any]:
+        """What it has said so far; empty when it has said nothing."""
         if self.said is None and self._ear is not None:
             self.said = self._ear.listen()
+        return self.said or {}
+
+    def is_up(self) -> bool:
+        """Whether it has said so. Raises StartFailed when it ended instead."""
+        self.heard()
         if self.said is None and not self.running:
             raise self.failed()
         return self.said is not None

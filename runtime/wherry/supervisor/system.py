@@ -1,4 +1,4 @@
-"""The system: server, workers, scheduler and HTTP. Started quickly, stopped safely.
+"""The system: server, workers, scheduler, HTTP and stand-ins. Started quickly, stopped safely.
 
 Nothing here talks to Redis, but for the children: to watch an idle system costs it nothing.
 """
@@ -6,7 +6,7 @@ Nothing here talks to Redis, but for the children: to watch an idle system costs
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from wherry.supervisor.health import is_ready
 from wherry.supervisor.process import Child, StartFailed, stop_all, tail
 from wherry.supervisor.reload import Watcher
 from wherry.supervisor.running import Claim, claim
+from wherry.supervisor.stand_ins import Stand, may_have_stand_ins, needed
 
 if TYPE_CHECKING:
     from wherry.store.server import Server
@@ -28,7 +29,7 @@ _SLOW_S = 0.2
 
 # Together less than the ten seconds in which everything has to be stopped.
 _HTTP_GRACE_S = 5.2
-_WORKER_GRACE_S = 2.5
+_WORKER_GRACE_S = 2.8
 _SERVER_GRACE_S = 1.5
 
 Say = Callable[[str], None]
@@ -38,11 +39,13 @@ Say = Callable[[str], None]
 class Plan:
     """What to run.
 
+    functions  the folder with the bundles
     ephemeral   keep the data in a temporary folder, which goes with us
     reload      deploy again when a file of the bundles changes
     """
 
     settings: Settings
+    functions: Path
     ephemeral: bool = False
     reload: bool = False
 
@@ -63,6 +66,10 @@ class System:
     _http: Child | None = None
     _scheduler: Child | None = None
     _workers: list[Child] = field(default_factory=list)
+    #: The workers for calls to the outside world, by role.
+    _outside: dict[str, Child] = field(default_factory=dict)
+    _stand_ins: list[Child] = field(default_factory=list)
+    _stands: list[Stand] = field(default_factory=list)
     _watcher: Watcher | None = None
 
     # -- starting --------------------------------------------------------------------------------
@@ -73,9 +80,12 @@ class System:
         Raises Misconfigured, with the end of a log, when a part cannot start.
         """
         self._take_folder()
+        look = self._look()
         self.redis_url = self.plan.settings.redis_url or self._start_server()
         self._env = environment(self.plan.settings, self.redis_url, self._folder)
-        self._watcher = Watcher(Path(self.plan.settings.functions)) if self.plan.reload else None
+        if look is not None and not self._start_stand_ins(look):
+            return False
+        self._watcher = Watcher(self.plan.functions) if self.plan.reload else None
         if not self._start_children():
             return False
         if self._claim is not None:
@@ -108,12 +118,41 @@ class System:
         self._server = Server(self._folder / "server").start()
         return self._server.url
 
+    def _look(self) -> Child | None:
+        """Begin to ask which stand-ins there are; None when there cannot be any."""
+        folder = self.plan.functions
+        if not may_have_stand_ins(folder):
+            return None
+        self._env = dict(os.environ)
+        child = self._child("look", str(folder), module="wherry.supervisor.look")
+        child.start()
+        return child
+
+    def _start_stand_ins(self, look: Child) -> bool:
+        """Start those that are needed, and let all other parts know of them."""
+        if not self._until(lambda: bool(look.heard()) or not look.running):
+            return False
+        if not look.heard():
+            raise look.failed()
+        for stand in needed(look.heard()["stand_ins"], os.environ):
+            self._env |= stand.variables
+            child = stand.child(self.plan.functions.absolute(), self._make_stand_in)
+            child.start()
+            self._stand_ins.append(child)
+            self._stands.append(stand)
+            self.say(str(stand))
+        return True
+
+    def _make_stand_in(self, name: str, module: str, words: list[str], keep: list[int]) -> Child:
+        return self._child(name, *words, module=module, keep=keep)
+
     def _start_children(self) -> bool:
         """Start the deployment and what a first command needs at the same time; then the rest."""
         deployment = self._child("deploy", "deploy", "--output", "json")
         self._http = self._child("http", "serve")
         self._workers = [
-            self._child(f"worker-{n}", "worker") for n in range(1, self.plan.settings.workers + 1)
+            self._child(f"worker-{n}", "worker", "--role", "pumps")
+            for n in range(1, self.plan.settings.workers + 1)
         ]
         self._scheduler = self._child("scheduler", "scheduler")
         for child in (deployment, self._http, self._workers[0]):
@@ -122,10 +161,24 @@ class System:
             return False
         for child in (*self._workers[1:], self._scheduler):
             child.start()
+        self._set_outside(deployment)
         return self._answers()
 
-    def _child(self, name: str, *words: str) -> Child:
-        return Child(name, words, self._env, folders.log_file(self._folder, name))
+    def _set_outside(self, deployment: Child) -> None:
+        """Run a worker for each role that the bundles need beside the pumps, and no other."""
+        roles = deployment.heard().get("roles", [])
+        unwanted = set(self._outside) - set(roles)
+        stop_all([self._outside.pop(role) for role in unwanted], _WORKER_GRACE_S)
+        for role in roles:
+            if role not in self._outside:
+                self._outside[role] = self._child(role, "worker", "--role", role)
+                self._outside[role].start()
+
+    def _child(
+        self, name: str, *words: str, module: str = "wherry.cli.main", keep: Sequence[int] = ()
+    ) -> Child:
+        log = folders.log_file(self._folder, name)
+        return Child(name, words, self._env, log, module, keep)
 
     def _deployed(self, deployment: Child) -> bool:
         if not self._until(lambda: not deployment.running):
@@ -185,10 +238,12 @@ class System:
         except StartFailed as error:
             self.say(f"the change was not deployed, the version before still runs: {error}")
             return False
-        return self._replace()
+        return self._replace(deployment)
 
-    def _replace(self) -> bool:
-        replaced = [child for child in (*self._workers, self._http) if child is not None]
+    def _replace(self, deployment: Child) -> bool:
+        self._set_outside(deployment)
+        outside = self._outside.values()
+        replaced = [c for c in (*self._workers, *outside, self._http) if c is not None]
         stop_all(replaced, _HTTP_GRACE_S)
         for child in replaced:
             child.start()
@@ -205,7 +260,8 @@ class System:
         http = [self._http] if self._http else []
         scheduler = [self._scheduler] if self._scheduler else []
         stop_all(http, _HTTP_GRACE_S)
-        stop_all([*self._workers, *scheduler], _WORKER_GRACE_S)
+        stop_all([*self._workers, *self._outside.values(), *scheduler], _WORKER_GRACE_S)
+        stop_all(self._stand_ins, 0.2)
         if self._server is not None:
             _stop_server(self._server)
         if self._claim is not None:
@@ -215,7 +271,8 @@ class System:
             _remove_if_empty(self.plan.settings.data_dir)
 
     def _children(self) -> Iterator[Child]:
-        yield from (child for child in (self._http, *self._workers, self._scheduler) if child)
+        parts = (self._http, *self._workers, *self._outside.values(), *self._stand_ins)
+        yield from (child for child in (*parts, self._scheduler) if child)
 
 
 def environment(settings: Settings, redis_url: str, folder: Path) -> dict[str, str]:
