@@ -43,7 +43,26 @@ def test_all_of_them_need_consent(wherry: Wherry) -> None:
     assert wherry("dead", "list").json["items"] == []
 
 
+def test_those_of_an_entity_or_a_code_can_be_chosen(wherry: Wherry) -> None:
+    letter = bury(wherry)
+    assert letter in wherry("dead", "list", "--entity", "bomb/dead").out
+    assert wherry("dead", "list", "--entity", "bomb/other").json["items"] == []
+    assert wherry("dead", "list", "--code", "unreadable").json["items"] == []
+
+    refused = wherry("dead", "retry", "--entity", "bomb/dead")
+    assert (refused.code, refused.out) == (2, "")
+    words = ("--entity", "bomb/dead", "--code", "handler-failed")
+    dry = wherry("dead", "retry", *words, "--dry-run").json["items"]
+    assert letter in [row["id"] for row in dry]
+    done = wherry("dead", "retry", *words, "--yes").json["items"]
+    assert [row["id"] for row in done] == [row["id"] for row in dry]
+    assert wherry("dead", "show", letter).code == 4
+    assert wherry("dead", "drop", "--code", "handler-failed", "--yes").code == 0
+
+
 def test_one_letter_or_all_has_to_be_said(wherry: Wherry) -> None:
     assert wherry("dead", "retry").code == 2
     assert wherry("dead", "drop", "0-1-0", "--all").code == 2
+    assert wherry("dead", "drop", "0-1-0", "--code", "x").code == 2
+    assert wherry("dead", "drop", "--all", "--code", "x").code == 2
     assert wherry("dead", "drop", "not-an-id").code == 4

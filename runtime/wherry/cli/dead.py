@@ -1,6 +1,7 @@
 """`wherry dead`: messages that could not be handled."""
 
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
@@ -10,14 +11,36 @@ from wherry.cli.options import NOTHING, OPERATE, Common, Flag
 from wherry.cli.read import Limit
 from wherry.cli.session import Session, session
 
+if TYPE_CHECKING:
+    from wherry.gateway.dead import Verb, Wanted
+
 _LETTER = ("id", "at", "entity", "type", "code", "command_id")
 _DONE = ("id", "status", "command_id")
 
-#: How many letters --all takes at most; the same again takes the next ones.
-_MOST = 1000
-
 Letter = Annotated[str | None, Parameter(name="ID")]
-All = Annotated[bool, Flag, Parameter(name="--all", help="Every one of them.")]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which dead letters."""
+
+    entity: Annotated[
+        str, Parameter(help="Those of this entity: kind/key.", show_default=False)
+    ] = ""
+    code: Annotated[str, Parameter(help="Those with this code.", show_default=False)] = ""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Many(Filter):
+    """Which dead letters, when it is not one."""
+
+    every: Annotated[bool, Flag, Parameter(name="--all", help="Every one of them.")] = False
+
+
+_ALL = Filter()
+_ONE = Many()
 
 
 def add_to(app: App) -> None:
@@ -30,10 +53,10 @@ def add_to(app: App) -> None:
     app.command(group)
 
 
-def list_(*, limit: Limit = 100, common: Common = NOTHING) -> int:
+def list_(*, chosen: Filter = _ALL, limit: Limit = 100, common: Common = NOTHING) -> int:
     """List the dead letters, the newest first."""
     with session(common, "dead letters", "wherry doctor") as s:
-        s.out.page(s.dead.letters(limit), "items", _LETTER)
+        s.out.page(s.dead.letters(limit, _wanted(chosen)), "items", _LETTER)
     return 0
 
 
@@ -48,43 +71,56 @@ def retry(
     letter: Letter = None,
     /,
     *,
-    every: All = False,
+    many: Many = _ONE,
     consent: Consent = ASK,
     common: Common = NOTHING,
 ) -> int:
-    """Send a dead letter's message again, or those of all."""
-    return _each("retry", letter, common, consent, every=every)
+    """Send a dead letter's message again; or those of many, in the order in which they failed."""
+    return _do("retry", letter, many, consent, common)
 
 
 def drop(
     letter: Letter = None,
     /,
     *,
-    every: All = False,
+    many: Many = _ONE,
     consent: Consent = ASK,
     common: Common = NOTHING,
 ) -> int:
-    """Forget a dead letter, or all of them."""
-    return _each("drop", letter, common, consent, every=every)
+    """Forget a dead letter, or many."""
+    return _do("drop", letter, many, consent, common)
 
 
-def _each(verb: str, letter: str | None, common: Common, consent: Consent, *, every: bool) -> int:
-    subject = f"dead {verb} {letter or '--all'}"
-    if (letter is None) is not every:
-        raise usage(subject, "name one dead letter, or say --all", f"wherry dead {verb} --help")
+def _do(verb: "Verb", letter: str | None, many: Many, consent: Consent, common: Common) -> int:
+    said = [letter is not None, many.every, bool(many.entity or many.code)]
+    subject = f"dead {verb} {letter or ''}".rstrip()
+    if sum(said) != 1:
+        cause = "name one dead letter, or say --entity, --code or --all"
+        raise usage(subject, cause, f"wherry dead {verb} --help")
     with session(common, subject, "wherry dead list") as s:
-        chosen = s.dead.letters(_MOST)["items"] if letter is None else [s.dead.show(letter)]
-        if letter is None and chosen and not consent.dry_run:
-            confirmed(f"{verb.capitalize()} {len(chosen)} dead letters?", subject, consent)
-        done = [_do(s, verb, found, consent) for found in chosen]
         if letter is None:
-            s.out.page({"items": done}, "items", _DONE)
+            _many(s, verb, many, consent)
         else:
-            s.out.one(done[0])
+            s.out.one(_one(s, verb, letter, consent))
     return 0
 
 
-def _do(s: Session, verb: str, found: dict[str, Any], consent: Consent) -> dict[str, Any]:
+def _many(s: Session, verb: "Verb", many: Many, consent: Consent) -> None:
+    """The oldest first, so that messages to one entity come again in the order they had."""
+    chosen = s.dead.oldest(_wanted(many))
+    if chosen and not consent.dry_run:
+        confirmed(f"{verb.capitalize()} {len(chosen)} dead letters?", f"dead {verb}", consent)
+    done = s.dead.each(verb, chosen, dry_run=consent.dry_run)
+    s.out.page({"items": done}, "items", _DONE)
+
+
+def _one(s: Session, verb: "Verb", letter: str, consent: Consent) -> dict[str, Any]:
     if consent.dry_run:
-        return {"id": found["id"], "status": f"would {verb}", "command_id": found["command_id"]}
-    return s.dead.retry(found["id"]) if verb == "retry" else s.dead.drop(found["id"])
+        return s.dead.each(verb, [s.dead.show(letter)], dry_run=True)[0]
+    return s.dead.retry(letter) if verb == "retry" else s.dead.drop(letter)
+
+
+def _wanted(chosen: Filter) -> "Wanted":
+    from wherry.gateway.dead import Wanted
+
+    return Wanted(chosen.entity, chosen.code)

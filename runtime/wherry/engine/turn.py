@@ -150,11 +150,23 @@ class Turn:
         try:
             record = self._record(delivery.envelope.to)
         except NotFound as error:
-            self._release(self._out().answer(delivery.envelope, delivery.root, _refusal(error)))
+            if self._is_call(delivery.envelope):
+                self._call_again(delivery)
+            else:
+                self._release(self._out().answer(delivery.envelope, delivery.root, _refusal(error)))
             return
         began = self.meters.clock()
         take_in = self._traced if tracing.is_on() else self._dispatch
         self.meters.handled(record.spec.name, take_in(delivery, record), began)
+
+    def _is_call(self, envelope: Envelope) -> bool:
+        """Whether it is a call to the outside world: one that failed, and was sent again."""
+        return not envelope.from_outside and envelope.to.partition("/")[0] in self.registry.targets
+
+    def _call_again(self, delivery: Delivery) -> None:
+        """It is another call than the one that failed, with the same idempotency key."""
+        again = msgspec.structs.replace(delivery.envelope, id=delivery.root.next_id())
+        self.changes.effects.append((again.id, to_json(again)))
 
     def _traced(self, delivery: Delivery, record: Record) -> str:
         """Do as `_dispatch` does, in a span."""

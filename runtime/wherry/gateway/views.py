@@ -16,7 +16,8 @@ from wherry.store.client import reaching
 from wherry.store.records import entity_reads, fold_event, to_record
 from wherry.wiring import Runtime
 
-Entries = list[tuple[bytes, dict[bytes, bytes]]]
+Entry = tuple[bytes, dict[bytes, bytes]]
+Entries = list[Entry]
 Messages = list[bytes | None]
 
 #: The longest page of a list or a log.

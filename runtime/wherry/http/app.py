@@ -64,6 +64,7 @@ def _routes(service: Service, meters: Meters) -> list[Route]:
         _on("/v1/effects/{id}/resolve", post=effects.resolve),
         _on("/v1/breakers", get=effects.breakers),
         _on("/v1/dead", get=dead.listed),
+        _on("/v1/dead/retry", post=dead.retry_all),
         _on("/v1/dead/{id}", get=dead.show),
         _on("/v1/dead/{id}/retry", post=dead.retry),
         _on("/v1/dead/{id}/drop", post=dead.drop),

@@ -6,8 +6,10 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from wherry.errors import Fault, Invalid
+from wherry.gateway.dead import EVERY, Wanted
 from wherry.gateway.views import MOST
-from wherry.http.bodies import Json
+from wherry.http.bodies import Json, require_no_fields
 from wherry.http.entities import PAGE
 from wherry.http.queries import Query
 from wherry.http.service import Service
@@ -21,8 +23,20 @@ class Dead:
 
     async def listed(self, request: Request) -> Response:
         """The dead letters, newest first."""
-        limit = Query(request, {"limit"}).number("limit", 1, MOST) or PAGE
-        return Json(await self._service.read(self._service.dead.letters, limit))
+        query = Query(request, {"limit", "entity", "code"})
+        limit = query.number("limit", 1, MOST) or PAGE
+        return Json(await self._service.read(self._service.dead.letters, limit, _wanted(query)))
+
+    async def retry_all(self, request: Request) -> Response:
+        """Send the messages of many again, in the order in which they failed."""
+        query = Query(request, {"entity", "code", "all", "limit", "dry_run"})
+        await require_no_fields(request)
+        wanted = _wanted(query)
+        if (wanted == EVERY) is not query.flag("all"):
+            raise Invalid("query", [Fault("/all", "say entity or code, or all=true")])
+        limit = query.number("limit", 1, MOST) or MOST
+        retry, dry_run = self._service.dead.retry_all, query.flag("dry_run")
+        return Json(await self._service.read(retry, wanted, limit, dry_run=dry_run))
 
     async def show(self, request: Request) -> Response:
         """One dead letter."""
@@ -39,3 +53,7 @@ class Dead:
     async def _do(self, request: Request, action: Callable[[str], Any]) -> Response:
         Query(request)
         return Json(await self._service.read(action, request.path_params["id"]))
+
+
+def _wanted(query: Query) -> Wanted:
+    return Wanted(query.text("entity"), query.text("code"))

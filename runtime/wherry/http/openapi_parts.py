@@ -186,7 +186,10 @@ PARAMETERS: Json = {
         {"enum": ["", "waiting", "running", "parked"]},
     ),
     "Target": _parameter("query", "target", "Only those of this target", _TEXT),
-    "All": _parameter("query", "all", "Also what has gone on since", _FLAG),
+    "OfEntity": _parameter("query", "entity", "Only those of this entity, `kind/key`", _TEXT),
+    "OfCode": _parameter("query", "code", "Only those with this code", _TEXT),
+    "DryRun": _parameter("query", "dry_run", "Only say what would be done", _FLAG),
+    "All": _parameter("query", "all", "All there are, and not only the usual ones", _FLAG),
     "Cursor": _parameter(
         "query", "cursor", "`next` of the page before", _matching("([0-9]{1,15}(~.*)?)?")
     ),
@@ -276,11 +279,24 @@ def tell_saga(id_: str, tag: str, summary: str, shape: Json) -> Json:
     }  # fmt: skip
 
 
+_RETRIED = _object("id status", id=_TEXT, status=_TEXT, command_id=_TEXT)
+
+
 def _dead(id_: str, summary: str) -> Json:
-    done = response(summary, _object("id status", id=_TEXT, status=_TEXT, command_id=_TEXT))
+    done = response(summary, _RETRIED)
     return {
         "operationId": id_, "tags": ["dead letters"], "summary": summary, "parameters": [_LETTER],
         "responses": {"200": done, **problems(403, 404, 422, 503)},
+    }  # fmt: skip
+
+
+def _retry_all() -> Json:
+    done = _object("items more", items={"type": "array", "items": _RETRIED}, more=_FLAG)
+    return {
+        "operationId": "dead.retry_all", "tags": ["dead letters"],
+        "summary": "Send those of an entity or a code again, in the order in which they failed",
+        "parameters": refs("OfEntity", "OfCode", "All", "Limit", "DryRun"),
+        "responses": {"200": response("What was done", done), **problems(403, 422, 503)},
     }  # fmt: skip
 
 
@@ -339,8 +355,10 @@ COMMON_PATHS: Json = {
         "breakers.list", "effects", "Whether calls may pass", [],
         response("By target", _items("Breaker")),
     )},
-    "/v1/dead": {"get": _get("dead.list", "dead letters", "List", refs("Limit"),
+    "/v1/dead": {"get": _get("dead.list", "dead letters", "List",
+                             refs("Limit", "OfEntity", "OfCode"),
                              response("Newest first", _items("DeadLetter")))},
+    "/v1/dead/retry": {"post": _retry_all()},
     "/v1/dead/{id}": {"get": _get("dead.show", "dead letters", "Show", [_LETTER],
                                   response("The dead letter", ref("schemas", "DeadLetter")), 404)},
     "/v1/dead/{id}/retry": {"post": _dead("dead.retry", "Send it again")},

@@ -22,6 +22,7 @@ from wherry import (
     Rejected,
     Retry,
     Target,
+    Tell,
     Transient,
     accept,
     later,
@@ -90,6 +91,16 @@ class Draw(Command[WellKind, Water]):
 
 
 @message
+class Pour(Command[BoilerKind, None]):
+    """Pour water away, and do not wait to see it."""
+
+
+@message
+class Spill(Command[WellKind, None]):
+    """Never works, and is not tried again."""
+
+
+@message
 class Heated(Event):
     degrees: int
 
@@ -141,6 +152,11 @@ def fetch(boiler: Boiler, command: Fetch, ctx: Context) -> Accepted[int]:
     return later(command, Fetching(command.litres), sends=(ask,))
 
 
+@boiler.handles(Pour)
+def pour(boiler: Boiler, command: Pour, ctx: Context) -> Accepted[None]:
+    return accept(command, reply=None, sends=(Tell(WellKind.ref(ctx.new_id()), Spill()),))
+
+
 @boiler.answers(Draw)
 def fetched(boiler: Boiler, answer: Answered[Water], ctx: Context) -> Accepted[None]:
     asker: Asker[int] = answer.carried(Asker[int])
@@ -173,6 +189,11 @@ def draw(call: Draw, attempt: Attempt) -> Water:
     if call.litres == 66 and attempt.number == 1:
         raise Transient("the well is low")
     return Water(call.litres)
+
+
+@well.effect(Spill, retry=Retry(attempts=1))
+def spill(call: Spill, attempt: Attempt) -> None:
+    raise Transient("the well is closed")
 
 
 app = App([boiler, well])
