@@ -5,11 +5,11 @@ the next calls - `decline`, `failed` (not done), `unknown` (done), `hang` (unkno
 """
 
 from collections import defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -40,9 +40,13 @@ from orders.shipment import Shipment
 from orders.simulators.carrier import Carrier
 from orders.simulators.gateway import Gateway
 from orders.simulators.stage import Answer, Seen, Work, once
-from orders.simulators.stage import Call as SimulatedCall
+from orders.simulators.stage import Call as Posted
+from tests.support.books import logs_of
+from tests.support.ledger import Ledger, wrong
 from wherry import Attempt, Command, Rejected
-from wherry.testing import Failed, Sent, Unknown, World
+from wherry.testing import Call, Failed, Sent, Unknown, World
+
+S = TypeVar("S")
 
 ADDRESS = Address("Ann", "Quay 1", "Rotterdam", "NL")
 TIMEOUT = timedelta(seconds=30)
@@ -63,12 +67,27 @@ class Outside:
         """Say what becomes of the next calls of a command."""
         self.fates[command].extend(fates)
 
+    def ledgers(self) -> dict[str, Ledger]:
+        """What the simulators would show."""
+        captures = [vars(c) for c in self.gateway.captures.values()]
+        return {
+            "gateway": {"captures": captures},
+            "carrier": {"shipments": list(self.carrier.shipments.values())},
+        }
+
     def functions(self) -> dict[type[Command[Any, Any]], Any]:
         """What World calls."""
         return {
             Capture: self._capture, VoidCapture: self._void, Refund: self._refund,
             BookShipment: self._book, CancelBooking: self._unbook, PostNotice: self._post,
         }  # fmt: skip
+
+    def answer(self, call: Call) -> Any:
+        """What becomes of a call that waits."""
+        try:
+            return self.functions()[type(call.command)](call.command, Attempt(call.key, 1, 0.0))
+        except Rejected as no:
+            return no
 
     def _capture(self, call: Capture, attempt: Attempt) -> Any:
         done = self._play(call, attempt, self.gateway.capture, msgspec.to_builtins(call))
@@ -110,7 +129,7 @@ class Outside:
 
     def _once(self, call: Any, key: str, work: Work, body: dict[str, Any], fate: str) -> Answer:
         ledger = {k: seen for (of, k), seen in self._seen.items() if of is type(call)}
-        answer = once(ledger, SimulatedCall(key, body, fate == "decline"), work)
+        answer = once(ledger, Posted(key, body, fate == "decline"), work)
         self._seen |= {(type(call), k): seen for k, seen in ledger.items()}
         return answer
 
@@ -139,6 +158,13 @@ class Shop:
     def settle(self, command: type[Command[Any, Any]], outcome: Any, *, run: bool = True) -> None:
         """Say what became of the oldest call of a command that waits."""
         self.world.settle(self.world.calls(command)[0], outcome, run=run)
+
+    def finish(self) -> None:
+        """Let everything happen that was held back, and every call be answered."""
+        self.world.release()
+        self.world.run()
+        while calls := self.world.calls():
+            self.world.settle(calls[0], self.outside.answer(calls[0]))
 
     def wait(self, times: int = 1) -> None:
         """Let the receive time-out come so often."""
@@ -180,10 +206,16 @@ class Shop:
                if c.status == "captured")  # fmt: skip
         return sum(has, Decimal(0))
 
-    def _state(self, of: str, type_: type[Any]) -> Any:
+    def _state(self, of: str, type_: type[S]) -> S:
         state = self.world.state(of)
         assert isinstance(state, type_)
         return state
+
+
+def until(world: World, condition: Callable[[], bool]) -> None:
+    """Take turns until something is so."""
+    while not condition():
+        assert world.step(), "everything came to rest before it was so"
 
 
 def shop(
@@ -206,3 +238,16 @@ def shop(
     world.send("account/acc", OpenAccount("Ann", "EUR"))
     world.send("account/acc", CreditAccount(Decimal("100.00"), "first money"))
     return Shop(world, outside)
+
+
+def require_good(shop: Shop, *, quiet: bool = True) -> None:
+    """Whatever has happened: everything adds up. `quiet`: and nothing is left to do."""
+    shop.world.check()
+    ledgers = shop.outside.ledgers()
+    found = wrong(
+        logs_of(shop.world), quiet=quiet, gateway=ledgers["gateway"], carrier=ledgers["carrier"]
+    )
+    assert found == []
+    if quiet:
+        assert [] == [a for a in shop.world.entities("order") if shop.world.state(a).open]
+        assert [] == shop.world.calls()

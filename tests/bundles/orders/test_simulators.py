@@ -10,13 +10,13 @@ import pytest
 from tests.support.outside import Outside
 
 CAPTURE = {"order_id": "o1", "amount": "12.50", "currency": "EUR", "payment_method": "card"}
-BOOKING = {
+BOOKING: dict[str, Any] = {
     "order_id": "o1",
     "items": [{"product_id": "p1", "quantity": 2}],
     "address": {"name": "Ann", "street": "Quay 1", "city": "Rotterdam", "country": "NL"},
 }
 NOTICE = {"notice": "OrderConfirmed", "order_id": "o1", "customer_id": "ann"}
-CALLS = {
+CALLS: dict[str, dict[str, Any]] = {
     "gateway/captures": CAPTURE, "carrier/shipments": BOOKING, "webhook/notices": NOTICE
 }  # fmt: skip
 
@@ -200,7 +200,8 @@ def test_a_script_can_be_read_and_must_be_one(outside: Outside) -> None:
     shown = outside.script("gateway", latency_ms=1, rates={"decline": 0.5}, next=["ok"], seed=7)
 
     assert shown == outside.client.get(f"{outside.url}/gateway/script").json()
-    for wrong in ({"rates": {"explode": 1}}, {"speed": 1}, []):
+    wrongs: list[Any] = [{"rates": {"explode": 1}}, {"speed": 1}, []]
+    for wrong in wrongs:
         assert 422 == outside.client.put(f"{outside.url}/gateway/script", json=wrong).status_code
 
 
