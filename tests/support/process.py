@@ -3,7 +3,8 @@
     python -m tests.support.process ROLE '{"url": ..., "namespace": ..., ...}'
 
 CRASH_AT=N and CRASH_WHEN=before|after in the environment kill the process with -9 around its Nth
-network write after the first pump began.
+network write after the first pump began. CRASH_EFFECT=before|after|settled kills a runner before
+its first call to the outside world, after it, or when it has been settled.
 """
 
 import json
@@ -21,7 +22,8 @@ from redis.connection import Connection
 from tests.support.site import bundles, options_of, runner_options_of
 from wherry.store.client import connect
 from wherry.wiring import open_runtime
-from wherry.workers import jobs, pump
+from wherry.workers import jobs, pump, runner
+from wherry.workers.ledger import Ledger
 from wherry.workers.pump import Pump
 from wherry.workers.queue import open_queue
 from wherry.workers.schedule import run_scheduler
@@ -83,8 +85,33 @@ def crash_at_a_write() -> None:
     jobs.pump = first_pump
 
 
+def crash_around_a_call() -> None:
+    """Let a runner die at one stage of its first call."""
+    stage = os.environ.get("CRASH_EFFECT", "")
+    carry_out, settle = runner.attempt, Ledger.settle
+
+    def die_at(reached: str) -> None:
+        if stage == reached:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    async def attempted(*args: Any, **kwargs: Any) -> Any:
+        die_at("before")
+        came = await carry_out(*args, **kwargs)
+        die_at("after")
+        return came
+
+    async def settled(*args: Any) -> Any:
+        wake = await settle(*args)
+        die_at("settled")
+        return wake
+
+    runner.attempt = attempted
+    Ledger.settle = settled  # type: ignore[method-assign]
+
+
 if __name__ == "__main__":
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s")
     crash_at_a_write()
+    crash_around_a_call()
     roles = {"worker": worker, "scheduler": scheduler, "greedy": greedy}
     roles[sys.argv[1]](json.loads(sys.argv[2]))

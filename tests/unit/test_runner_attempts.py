@@ -100,9 +100,19 @@ def test_a_call_that_may_have_been_done_ends_unknown_whatever_comes_later() -> N
 def test_a_call_that_is_for_a_person_is_parked_when_it_may_have_been_done() -> None:
     parked = follows(Unclear("cut off"), case(unknown="park"))
 
-    assert parked == Parked(MAYBE)
+    assert parked == Parked(Note(NOW, unknown=True, parked=True, error="cut off"))
     assert how_to_begin(case(2, MAYBE, unknown="park"), NOW) == "park"
     assert isinstance(follows(NotDone("down"), case(unknown="park")), Repeat)
+
+
+def test_a_person_may_have_a_parked_call_made_though_its_attempts_are_over() -> None:
+    parked = Note(NOW, unknown=True, parked=True)
+
+    assert how_to_begin(case(50, parked, unknown="park"), NOW) == "run"
+    assert isinstance(follows(NotDone("down"), case(2, parked, unknown="park")), Repeat)
+    assert isinstance(follows(Unclear("cut off"), case(2, parked, unknown="park")), Parked)
+    stopped = interrupted(case(2, parked, unknown="park"), NOW).note
+    assert how_to_begin(case(3, stopped, unknown="park"), NOW) == "park"
 
 
 def test_a_call_that_can_be_asked_for_is_asked_for_even_after_its_last_attempt() -> None:
@@ -169,7 +179,7 @@ def test_a_note_is_read_as_it_was_written_and_a_damaged_one_is_a_new_one() -> No
 @given(came=st.lists(st.sampled_from("nut"), min_size=60, max_size=60))
 def test_every_call_comes_to_an_end(unknown: Unknown, came: list[str]) -> None:
     """Whatever comes of its attempts: never more of them than the rule says, and an end."""
-    kinds = {"n": NotDone("n"), "u": Unclear("u"), "t": NotTold("t")}
+    kinds: dict[str, Came] = {"n": NotDone("n"), "u": Unclear("u"), "t": NotTold("t")}
     note, ran = Note(NOW), 0
     for number, letter in enumerate(came, 1):
         now = case(number, note, unknown=unknown)

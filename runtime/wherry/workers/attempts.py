@@ -25,12 +25,14 @@ class Note(msgspec.Struct, omit_defaults=True, frozen=True):
     first_ms  when the call was made
     unknown   it may have been done
     asked     attempts at which the target was only asked, and did not answer
+    parked    it has waited for a person: whoever finds this takes it on the person's word
     error     how the last attempt ended
     """
 
     first_ms: int = 0
     unknown: bool = False
     asked: int = 0
+    parked: bool = False
     error: str = ""
 
     def json(self) -> bytes:
@@ -137,11 +139,12 @@ class Case:
 
 def how_to_begin(case: Case, now_ms: int) -> Literal["run", "ask", "stop", "park"]:
     """What an attempt has to begin with: earlier ones may have left the outcome open."""
-    if case.note.unknown and case.rule.unknown == "park":
+    note, rule = case.note, case.rule
+    if note.unknown and rule.unknown == "park" and not note.parked:
         return "park"
-    if case.note.unknown and case.rule.unknown == "query":
+    if note.unknown and rule.unknown == "query":
         return "ask"
-    return "run" if may_run(case, now_ms) else "stop"
+    return "run" if note.parked or may_run(case, now_ms) else "stop"
 
 
 def may_run(case: Case, now_ms: int) -> bool:
@@ -175,7 +178,17 @@ def held_back(case: Case, until_ms: int) -> Repeat:
 
 def interrupted(case: Case, now_ms: int) -> Repeat:
     """The process had to end in the middle of an attempt: the next one goes on at once."""
-    return Repeat(now_ms, _noted(case, "its runner was stopped", unknown=True).note)
+    return Repeat(now_ms, cut_off(case.note, "its runner was stopped"))
+
+
+def cut_off(note: Note, why: str) -> Note:
+    """What an attempt leaves that did not come to its end: nobody knows if the call was made."""
+    return msgspec.structs.replace(note, unknown=True, parked=False, error=why)
+
+
+def left_to_a_person(note: Note) -> Note:
+    """What is noted of a call that is parked."""
+    return msgspec.structs.replace(note, parked=True)
 
 
 def pause_ms(retry: Retry, number: int, chance: float) -> int:
@@ -200,7 +213,7 @@ def _after_unclear(case: Case, now_ms: int, chance: float) -> Next:
         case "retry":
             return _after(case, now_ms, chance)
         case "park":
-            return Parked(case.note)
+            return Parked(left_to_a_person(case.note))
         case "query":
             # Whether or not there are attempts left: what became of this one has to be asked.
             return Repeat(now_ms + pause_ms(case.rule.retry, case.number, chance), case.note)

@@ -17,7 +17,17 @@ from wherry.engine.specs import EffectSpec, TargetSpec
 from wherry.errors import Invalid
 from wherry.store.calls import Again, Back, Bury, Done, How, Park, Settling
 from wherry.store.effects import TakenCall
-from wherry.workers.attempts import Case, Ended, Next, Note, Parked, Repeat, read_note
+from wherry.workers.attempts import (
+    Case,
+    Ended,
+    Next,
+    Note,
+    Parked,
+    Repeat,
+    cut_off,
+    left_to_a_person,
+    read_note,
+)
 
 #: Upper bounds of the histograms of attempts, in microseconds.
 BUCKETS_US = (
@@ -82,7 +92,7 @@ class Unusable:
 def hold(registry: Registry, partition: int, taken: TakenCall, now_ms: int) -> Held | Unusable:
     """Make a call ready."""
     before = _remembered(taken, now_ms)
-    note = _unknown(before) if taken.lost else before
+    note = cut_off(before, "its runner was lost") if taken.lost else before
     try:
         envelope = read_envelope(taken.envelope)
         name, target = envelope.type, registry.targets.get(envelope.to.partition("/")[0])
@@ -110,10 +120,6 @@ def _remembered(taken: TakenCall, now_ms: int) -> Note:
     return note
 
 
-def _unknown(note: Note) -> Note:
-    return msgspec.structs.replace(note, unknown=True, error="its runner was lost")
-
-
 # -- settling ------------------------------------------------------------------------------------
 
 
@@ -126,7 +132,7 @@ def settling(held: Held, then: Next, now_ms: int, took_us: int | None, code: str
 
 def parking(call: Unusable, now_ms: int) -> Settling:
     """Tell the store that nobody can carry out a call."""
-    note = msgspec.structs.replace(call.note, error=call.why)
+    note = left_to_a_person(msgspec.structs.replace(call.note, error=call.why))
     return Settling(call.partition, call.id, call.n, now_ms, Park(note.json()))
 
 

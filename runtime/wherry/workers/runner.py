@@ -28,6 +28,7 @@ from wherry.workers.attempts import (
     held_back,
     how_to_begin,
     interrupted,
+    left_to_a_person,
     what_follows,
 )
 from wherry.workers.door import Door, Shut
@@ -243,7 +244,7 @@ class Runner:
             return held_back(held.before, self._now_ms()), None
         begin = how_to_begin(held.case, self._now_ms())
         if begin == "park":
-            return Parked(held.case.note), None
+            return Parked(left_to_a_person(held.case.note)), None
         if begin == "stop":
             return given_up(held.case), None
         door = self._door(held.target)
