@@ -192,6 +192,20 @@ def example(command: str) -> list[str]:
     return special.get(command, [command, key, *["1"] * arity.get(command, 2)])
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "PUBSUB NUMSUB wherry:effects", "SUBSCRIBE wherry:effects", "PUBLISH wherry:effects 1",
+        "ZMSCORE {wherry:1}:effects id", "HMGET {wherry:1}:attempt id",
+        "ZRANGE {wherry:1}:effects 0 0 WITHSCORES", "LREM rq:queue:wherry.isolated 1 job",
+    ],
+)  # fmt: skip
+def test_a_worker_may_do_what_a_runner_does_beside_the_verbs(
+    guarded: Guarded, command: str
+) -> None:
+    assert may(guarded, "worker", *command.split(" "))
+
+
 @pytest.fixture
 def handlers_kept() -> Iterator[None]:
     """A worker takes the signals of its process; ours must still end by SIGTERM afterwards."""

@@ -20,9 +20,10 @@ from typing import Any
 from redis.connection import Connection
 
 from tests.support.site import bundles, options_of, runner_options_of
+from wherry.store.calls import Settling
 from wherry.store.client import connect
 from wherry.wiring import open_runtime
-from wherry.workers import jobs, pump, runner
+from wherry.workers import jobs, performing, pump, runner
 from wherry.workers.ledger import Ledger
 from wherry.workers.pump import Pump
 from wherry.workers.queue import open_queue
@@ -88,7 +89,7 @@ def crash_at_a_write() -> None:
 def crash_around_a_call() -> None:
     """Let a runner die at one stage of its first call."""
     stage = os.environ.get("CRASH_EFFECT", "")
-    carry_out, settle = runner.attempt, Ledger.settle
+    carry_out, settle = performing.attempt, Ledger.settle
 
     def die_at(reached: str) -> None:
         if stage == reached:
@@ -100,12 +101,12 @@ def crash_around_a_call() -> None:
         die_at("after")
         return came
 
-    async def settled(*args: Any) -> Any:
-        wake = await settle(*args)
+    async def settled(self: Ledger, settling: Settling) -> bool | None:
+        wake = await settle(self, settling)
         die_at("settled")
         return wake
 
-    runner.attempt = attempted
+    runner.attempt = attempted  # type: ignore[attr-defined]  # it imports it
     Ledger.settle = settled  # type: ignore[method-assign]
 
 
