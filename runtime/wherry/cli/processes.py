@@ -62,9 +62,11 @@ def worker(
 
 def _work(runtime: "Runtime", settings: "Settings", options: "PumpOptions", role: "Role") -> None:
     from wherry.supervisor.ready import announce
+    from wherry.tracing import trace_as
     from wherry.workers.runner import RunnerOptions
     from wherry.workers.worker import work
 
+    trace_as(f"wherry-{role}")
     runner = RunnerOptions(
         settings.effect_concurrency, settings.effect_threads, linger=settings.linger
     )
@@ -105,11 +107,13 @@ def serve(
     """Serve HTTP until SIGTERM or Ctrl-C; requests that have begun are answered."""
     from wherry.http.serve import serve as serve_http
     from wherry.supervisor.ready import announce
+    from wherry.tracing import trace_as
 
     _log_to_stderr()
     with about("wherry serve", "wherry doctor"):
         settings = find_server(load(common, host=host, port=port)).settings
         require_server(settings, "wherry serve")
+        trace_as("wherry-http")
         serve_http(
             _open_safely(settings), host=settings.host, port=settings.port, wait=settings.wait,
             backlog=settings.backlog_limit, ready=lambda url: announce(url=url),

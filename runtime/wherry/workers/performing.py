@@ -9,10 +9,12 @@ import inspect
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
+from wherry import tracing
 from wherry.authoring.effect import Attempt, EffectFunction
 from wherry.errors import Rejected, Transient
 from wherry.workers.attempts import Came, Case, NotDone, NotTold, Refused, Replied, Unclear, may_run
@@ -34,6 +36,25 @@ async def attempt(
     performer: Performer, held: Held, now_ms: Callable[[], int], *, ask: bool
 ) -> Came:
     """Make one attempt. With `ask` the target is asked first what became of the one before."""
+    if not tracing.is_on():
+        return await _attempt(performer, held, now_ms, ask=ask)
+    envelope = held.envelope
+    span = tracing.begin(
+        f"effect {envelope.type}", parent=envelope.trace, kind="client", target=held.target.name,
+        key=held.key, attempt=held.case.tries, entity=envelope.sender,
+    )  # fmt: skip
+    traced = msgspec.structs.replace(envelope, trace=span.traceparent)
+    with span:
+        came = await _attempt(performer, replace(held, envelope=traced), now_ms, ask=ask)
+        span.note(outcome=type(came).__name__)
+        if not is_well(came):
+            span.fail(str(getattr(came, "error", "")))
+        return came
+
+
+async def _attempt(
+    performer: Performer, held: Held, now_ms: Callable[[], int], *, ask: bool
+) -> Came:
     if ask:
         found = await _find(performer, held)
         if found is not None:
