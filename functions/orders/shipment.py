@@ -239,7 +239,12 @@ def _result(shipment: Shipment, key: str) -> ShipmentResult:
 def _tell_order(shipment: Shipment, ctx: Context) -> Tell[OrderKind]:
     assert shipment.status != ""  # noqa: S101 - it has moved
     moved = ShipmentMoved(
-        ctx.key, shipment.status, shipment.tracking_number, shipment.location, ctx.now
+        ctx.key,
+        shipment.status,
+        shipment.tracking_number,
+        shipment.location,
+        shipment.reason,
+        ctx.now,
     )
     return Tell(OrderKind.ref(shipment.order_id), moved)
 

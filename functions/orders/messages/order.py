@@ -102,6 +102,7 @@ class ShipmentMoved(Command[OrderKind, None]):
     status: ShipmentStatus
     tracking_number: str
     location: str
+    reason: str
     at: datetime
 
 

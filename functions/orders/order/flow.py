@@ -161,7 +161,7 @@ def moved(order: Order, command: ShipmentMoved, ctx: Context) -> Accepted[None]:
 def _movement(order: Order, command: ShipmentMoved, ctx: Context) -> list[Event]:
     """What the parcel's way means for the order. What comes late, or twice, means nothing."""
     if command.status == "Failed" and order.status == "Preparing":
-        return [shipment.ShipmentFailed(command.shipment_id, ctx.key, command.location)]
+        return [shipment.ShipmentFailed(command.shipment_id, ctx.key, command.reason)]
     if command.status == "Returned" and order.status == "Shipped":
         return [ReturnRequested(ctx.key, "ReturnedByCarrier")]
     events: list[Event] = []
