@@ -14,7 +14,7 @@ TESTS = Path(__file__).parents[1]
 POINT = re.compile(r"\b[SV]\d+\b")
 
 #: What each letter promises, and how many points it has.
-PROMISES = {"V": range(1, 110)}
+PROMISES = {"S": range(1, 144), "V": range(1, 110)}
 
 
 def each_test(file: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:

@@ -44,7 +44,7 @@ ORDER = {
     "customer_id": "ann", "account_id": "ann", "items": ITEMS, "shipping_address": ADDRESS,
     "payment_method": "card",
 }  # fmt: skip
-SHOP = [
+SHOP: list[tuple[str, str, dict[str, Any]]] = [
     ("product/tea", "RegisterProduct", {"name": "Tea", "price": "2.50", "currency": "EUR"}),
     ("product/tea", "UpdateStock", {"quantity": 10}),
     ("account/ann", "OpenAccount", {"owner": "Ann", "currency": "EUR"}),
@@ -142,7 +142,7 @@ def test_one_order_is_one_connected_trace(shop: Runtime, monkeypatch: pytest.Mon
 
 def _trace_id(span: ReadableSpan) -> int:
     assert span.context is not None
-    return span.context.trace_id
+    return int(span.context.trace_id)
 
 
 # -- across processes, over OTLP -----------------------------------------------------------------
