@@ -1,5 +1,7 @@
 """Each message twice: the copy has another id, so that only the entities' own rules help."""
 
+from collections.abc import Callable
+
 import pytest
 
 from orders.messages.order import AcceptReturn, CancelOrder, RequestReturn
@@ -78,7 +80,7 @@ def facts(found: Shop) -> object:
 
 @pytest.mark.parametrize("late", [False, True], ids=["at once", "late"])
 @pytest.mark.parametrize("flow", FLOWS)
-def test_all_messages_come_twice(flow: type[Shop], late: bool) -> None:
+def test_all_messages_come_twice(flow: Callable[[], Shop], late: bool) -> None:
     """S106 S107: one charge, one shipment, the same end - and nobody is told twice."""
     expected = facts(flow())
 
@@ -92,7 +94,7 @@ def test_all_messages_come_twice(flow: type[Shop], late: bool) -> None:
 
 @pytest.mark.parametrize("late", [False, True], ids=["at once", "late"])
 @pytest.mark.parametrize("flow", FLOWS)
-def test_each_message_comes_twice(flow: type[Shop], late: bool) -> None:
+def test_each_message_comes_twice(flow: Callable[[], Shop], late: bool) -> None:
     """S106: one after the other, each of the flow's messages and answers."""
     expected = facts(flow())
 
