@@ -1,4 +1,4 @@
-"""wherry effects and wherry breakers, against a system that has an outside world."""
+"""wherry effects, breakers, and what doctor says of them, in a system that has an outside world."""
 
 import os
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from tests.http.town import Town, wait_until
 from tests.support.commands import Done, Wherry
 from wherry.cli.main import main
 from wherry.store import calls
-from wherry.store.calls import Park, Settling
+from wherry.store.calls import Asking, Park, Settling
 from wherry.store.effect_store import EffectStore
 from wherry.store.effects import taken
 
@@ -122,3 +122,45 @@ def test_a_target_takes_no_commands(wherry: Wherry) -> None:
     assert wherry("send", "well/w", "Draw", "litres=1").code == 4
     assert wherry("get", "well/w").code == 4
     assert wherry("list", "well").code == 4
+
+
+# -- doctor ---------------------------------------------------------------------------------------
+
+
+def checks(wherry: Wherry) -> dict[str, dict[str, str]]:
+    return {row["check"]: row for row in wherry("doctor").json["checks"]}
+
+
+def test_doctor_misses_whoever_makes_calls(town: Town, wherry: Wherry) -> None:
+    missing = checks(wherry)["effects workers"]
+    assert (missing["level"], missing["said"]) == ("wrong", "none is registered")
+    assert "wherry worker" in missing["remedy"]
+
+    with town.a_runner():
+        wait_until(lambda: checks(wherry)["effects workers"]["level"] == "fine")
+
+
+def test_doctor_counts_what_needs_a_person(town: Town, wherry: Wherry) -> None:
+    def levels(*names: str) -> list[str]:
+        found = checks(wherry)
+        return [found[name]["level"] for name in names]
+
+    for call in wherry("effects", "list").json["items"]:
+        wherry("effects", "resolve", call["id"], "--failed", "gone")
+    lists = ("stopped entities", "parked calls", "dead letters", "breakers")
+    assert levels(*lists) == ["fine"] * 4
+
+    park(town, ask(wherry, "b5"))
+    wherry("send", "boiler/b6", "Fail")
+    store, now = town.runtime.store, town.runtime.store.now_ms()
+    failing = Asking(0, 0, 3, limit=3, reset_ms=60_000, probes=1, lease_ms=1_000)
+    store.call(calls.breaker(store.keys, "well", now, failing))
+
+    assert levels(*lists) == ["weak"] * 4
+    assert "well is open after 3 failures" in checks(wherry)["breakers"]["said"]
+    assert "wherry attention list" in checks(wherry)["stopped entities"]["remedy"]
+    town.redis.delete(store.keys.breaker("well"))
+    for words in (("effects", "list"), ("attention", "list"), ("dead", "list")):
+        assert len(wherry(*words).json["items"]) == 1
+    assert wherry("attention", "restart", "boiler/b6").code == 0
+    assert wherry("dead", "drop", "--all", "--yes").code == 0

@@ -26,6 +26,10 @@ class AttentionList:
         found.sort(key=lambda pair: (shapes.since_ms(pair[1]), pair[0]), reverse=True)
         return {"items": [shapes.attention(*pair) for pair in found[:limit]]}
 
+    def count(self) -> int:
+        """How many entities are stopped."""
+        return sum(kept.stopped for _, kept in self._remembered())
+
     def require_stopped(self, request: Request) -> None:
         """Let only a stopped entity be restarted, or a restart be repeated. Raises NotFound."""
         store, partition = self._runtime.store, request.sending.partition

@@ -10,11 +10,16 @@ from rq import Worker
 from rq.exceptions import NoSuchJobError
 from rq_scheduler import Scheduler
 
+from wherry.gateway.attention import AttentionList
+from wherry.gateway.breakers import Breakers
+from wherry.gateway.figures import count_dead
 from wherry.store import library
 from wherry.store.client import reaching
+from wherry.store.effect_store import EffectStore
 from wherry.store.server_check import Finding, check_server
 from wherry.wiring import Runtime, deployment
 from wherry.workers.queue import WherryJob, open_queue
+from wherry.workers.roles import roles_for
 
 #: Clocks that differ by more make times in logs hard to compare; nothing else depends on it.
 _SKEW_MS = 2_000
@@ -31,9 +36,10 @@ def check_up(runtime: Runtime) -> list[Finding]:
             _library(runtime),
             _version(runtime),
             _workers(runtime),
+            *_outside(runtime),
             *_pumps(runtime),
             _sweep(runtime),
-            _dead(runtime),
+            *_attention(runtime),
         ]
 
 
@@ -134,11 +140,46 @@ def _interval(runtime: Runtime, job: str) -> float:
         return 60.0
 
 
-def _dead(runtime: Runtime) -> Finding:
-    keys = runtime.store.keys
-    count = sum(
-        runtime.redis.xlen(keys.partition(n).dead) for n in range(runtime.registry.partitions)
+def _outside(runtime: Runtime) -> Iterator[Finding]:
+    """Whether somebody can make calls to the outside world, when there are targets."""
+    targets = runtime.registry.targets
+    for role in roles_for(targets):
+        subject = f"{role} workers"
+        count = Worker.count(queue=open_queue(runtime.redis, runtime.namespace, role))
+        if count:
+            yield Finding(subject, "fine", f"{count} registered")
+        else:
+            advice = f"Calls to {', '.join(sorted(targets))} wait. Start one: wherry worker"
+            yield Finding(subject, "refuse", "none is registered", advice)
+    if targets:
+        yield Finding("runners", "fine", f"{runtime.store.listeners()} alive; started by a call")
+
+
+def _attention(runtime: Runtime) -> Iterator[Finding]:
+    """What needs a person."""
+    look = "Look at them: wherry"
+    stopped = AttentionList(runtime).count()
+    yield _none("stopped entities", stopped, f"{look} attention list")
+    calls = EffectStore(runtime.store).waiting(runtime.registry.partitions)
+    parked = sum(one.parked for one in calls)
+    yield _none("parked calls", parked, f"{look} effects list --state parked")
+    yield _none("dead letters", count_dead(runtime), f"{look} dead list")
+    yield from _breakers(runtime)
+
+
+def _none(subject: str, count: int, advice: str) -> Finding:
+    """Something of which there should be none."""
+    return (
+        Finding(subject, "warn", str(count), advice) if count else Finding(subject, "fine", "none")
     )
-    if count:
-        return Finding("dead letters", "warn", str(count), "Look at them: wherry dead list")
-    return Finding("dead letters", "fine", "none")
+
+
+def _breakers(runtime: Runtime) -> Iterator[Finding]:
+    rows = Breakers(runtime).listed()["items"]
+    shut = [row for row in rows if row["state"] != "closed"]
+    for row in shut:
+        said = f"{row['target']} is {row['state']} after {row['failures']} failures in a row"
+        advice = "It closes by itself when the target answers again. Look: wherry breakers"
+        yield Finding("breakers", "warn", said, advice)
+    if rows and not shut:
+        yield Finding("breakers", "fine", "all closed")

@@ -13,11 +13,11 @@ from wherry.gateway.resolutions import Outcome, read_outcome
 from wherry.gateway.sending import Sender
 from wherry.gateway.shapes import Json
 from wherry.store.calls import Done, Settling
-from wherry.store.client import reaching
 from wherry.store.effect_store import EffectStore
 from wherry.store.effects import StoredCall
 from wherry.wiring import Runtime
-from wherry.workers.queue import enqueue_runner, open_queue
+from wherry.workers.outside import ask_for_runner
+from wherry.workers.queue import open_queue
 from wherry.workers.roles import EFFECTS
 
 STATES = ("waiting", "running", "parked")
@@ -63,8 +63,7 @@ class Effects:
         if heard is None:
             raise self._moved(id_)
         if heard == 0:
-            with reaching():
-                enqueue_runner(self._queue, self._runtime.namespace)
+            ask_for_runner(self._queue, self._runtime.namespace)
         return self._told(call, "retried")
 
     def resolve(self, id_: str, body: Any) -> Json:

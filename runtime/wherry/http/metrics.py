@@ -1,14 +1,22 @@
 """Metrics for Prometheus: what this process served, and how the namespace is doing."""
 
-from collections.abc import Iterator
-
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Metric,
+    generate_latest,
+)
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
 from wherry.errors import WherryError
+from wherry.gateway.figures import read_figures
+from wherry.http.counted import families
 from wherry.http.queries import Query
 from wherry.http.service import Service
 
@@ -29,10 +37,9 @@ class Meters:
             "wherry_http_request_seconds", "How long requests took, waiting for replies included.",
             ["method", "route"], buckets=_BUCKETS, registry=self._registry,
         )  # fmt: skip
-        self._gauges = {
-            name: Gauge(name, text, labels, registry=self._registry)
-            for name, text, *labels in _GAUGES
-        }
+        self._gauges = {name: Gauge(name, text, registry=self._registry) for name, text in _GAUGES}
+        self._found = _Found()
+        self._registry.register(self._found)
 
     def count(self, scope: Scope, status: int, seconds: float) -> None:
         """Count one request. Its route, not its path: that one would have no end of values."""
@@ -47,33 +54,28 @@ class Meters:
         self._gauges["wherry_http_open_requests"].set(self._service.open_requests)
         self._gauges["wherry_http_waiting"].set(self._service.courier.waiters.count())
         try:
-            await self._service.read(self._sample)
-            up = 1
+            figures = await self._service.read(read_figures, self._service.runtime)
+            self._found.families = list(families(figures))
         except WherryError:
-            up = 0
-        self._gauges["wherry_redis_up"].set(up)
+            self._found.families = []
+        self._gauges["wherry_redis_up"].set(bool(self._found.families))
         return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
-    def _sample(self) -> None:
-        store = self._service.runtime.store
-        partitions = self._service.runtime.registry.partitions
-        for number, waiting in enumerate(store.backlog(partitions)):
-            self._gauges["wherry_backlog"].labels(str(number)).set(waiting)
-        self._gauges["wherry_pumps_alive"].set(len(store.alive(store.now_ms())))
-        self._gauges["wherry_dead_letters"].set(sum(self._dead(partitions)))
 
-    def _dead(self, partitions: int) -> Iterator[int]:
-        redis, keys = self._service.runtime.redis, self._service.runtime.store.keys
-        for number in range(partitions):
-            yield redis.xlen(keys.partition(number).dead)
+class _Found(Collector):
+    """What the last look at Redis has found."""
+
+    def __init__(self) -> None:
+        self.families: list[Metric] = []
+
+    def collect(self) -> list[Metric]:
+        """Give it to the registry."""
+        return self.families
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _GAUGES = (
     ("wherry_http_open_requests", "Requests being served now."),
     ("wherry_http_waiting", "Callers that wait for a reply now."),
-    ("wherry_redis_up", "1 when Redis answered this scrape; the gauges below are then fresh."),
-    ("wherry_backlog", "Messages that wait in an inbox.", "partition"),
-    ("wherry_pumps_alive", "Pumps that are alive."),
-    ("wherry_dead_letters", "Messages that could not be handled and wait for a decision."),
+    ("wherry_redis_up", "1 when Redis answered this scrape; what comes from it is left out else."),
 )
