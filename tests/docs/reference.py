@@ -29,8 +29,7 @@ complete call of `send` to paste into redis-cli. Every key is passed in KEYS, an
 call but those of [the namespace itself](keys.md#keys-of-the-namespace) and inboxes of other
 partitions share one hash tag.
 
-The first word of an answer says what happened. A verb makes every check before it writes. The
-one write that can be refused, appending to a log, comes first in `commit` and is taken back
+The first word of an answer says what happened. A verb makes every check before it writes
 ([why](../adr/0002-checks-before-writes.md)). No verb reads the clock, makes an id or looks into
 a payload: all three are arguments.
 
