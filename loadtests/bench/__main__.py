@@ -5,6 +5,7 @@ import json
 import statistics
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,41 +15,67 @@ import orjson
 from loadtests.bench.door import docking_latencies
 from loadtests.bench.driver import Job, latencies, send_all, wait_all
 from loadtests.bench.floor import load_library, replay
-from loadtests.bench.recording import recorded_calls
+from loadtests.bench.recording import recorded_calls, verb_of
+from loadtests.bench.source import NAMESPACE
 from loadtests.bench.system import System, running
 from loadtests.bench.workloads import WORKLOADS, Workload
 from wherry.store.server import Server
-from wherry.wiring import load_bundles, open_runtime
+
+Run = dict[str, Any]
+Calls = dict[str, float]
 
 
 def main() -> None:
     """Run what the command line asks for."""
     options = _options()
-    lines = [_measure(WORKLOADS[name], options) for name in options.workloads.split(",")]
+    workloads = [WORKLOADS[name] for name in options.workloads.split(",")]
+    # In rounds: runs that are compared are neighbours in time.
+    rounds = [
+        {workload.name: _one_run(workload, options) for workload in workloads}
+        for _ in range(options.runs)
+    ]
+    lines = [_line(workload, rounds, options) for workload in workloads]
     for line in lines:
         print(json.dumps(line))
     if options.json:
         options.json.write_bytes(orjson.dumps(lines, option=orjson.OPT_INDENT_2))
 
 
-def _measure(workload: Workload, options: argparse.Namespace) -> dict[str, Any]:
-    """Throughput, its ratio to the floor, latencies and costs, each of several runs' median."""
-    count = round(workload.count * options.scale)
-    line: dict[str, Any] = {"workload": workload.name, "count": count, "fsync": options.fsync,
+def _line(
+    workload: Workload, rounds: Sequence[dict[str, Run]], options: argparse.Namespace
+) -> dict[str, Any]:
+    """Throughput, its ratio to the floor, latencies and costs: of the run with the median ratio."""
+    runs = [each[workload.name] for each in rounds]
+    line: dict[str, Any] = {"workload": workload.name, "fsync": options.fsync,
                             "workers": options.workers, "runs": options.runs}  # fmt: skip
-    runs = [_one_run(workload, count, options) for _ in range(options.runs)]
-    best = sorted(runs, key=lambda run: run["ratio_to_floor"])[len(runs) // 2]
-    line |= best
+    line |= _median(runs, "ratio_to_floor")
     line["ratios_to_floor"] = [run["ratio_to_floor"] for run in runs]
-    line |= _latency(workload, options)
-    return line
+    if workload.base in rounds[0]:
+        line |= _compared(workload, rounds)
+    return line | _latency(workload, options)
 
 
-def _one_run(workload: Workload, count: int, options: argparse.Namespace) -> dict[str, Any]:
+def _compared(workload: Workload, rounds: Sequence[dict[str, Run]]) -> dict[str, Any]:
+    """How the throughput is beside that of the base, in the same round."""
+    ratios = [
+        round(each[workload.name]["per_second"] / each[workload.base]["per_second"], 3)
+        for each in rounds
+    ]
+    to = workload.base
+    return {f"ratio_to_{to}": sorted(ratios)[len(ratios) // 2], f"ratios_to_{to}": ratios}
+
+
+def _median(runs: Sequence[Run], field: str) -> Run:
+    return sorted(runs, key=lambda run: run[field])[len(runs) // 2]
+
+
+def _one_run(workload: Workload, options: argparse.Namespace) -> Run:
     """One throughput run, then the floor of the very calls that another run of the same made."""
+    count = round(workload.count * options.scale)
     measured = _throughput(workload, count, options)
-    floor = _floor(workload, count, options)
+    floor, calls = _floor(workload, count, options)
     measured["floor_per_second"] = round(count / floor)
+    measured["floor_calls_per_command"] = calls
     measured["ratio_to_floor"] = round(measured["per_second"] * floor / count, 3)
     return measured
 
@@ -57,7 +84,7 @@ def _throughput(workload: Workload, count: int, options: argparse.Namespace) -> 
     with _folder() as folder, _system(workload, folder, options) as system:
         workload.prepare(system, count)
         jobs = workload.jobs("run", count)
-        kept, cpu = system.used_memory(), system.cpu_seconds()
+        kept, handled, cpu = system.used_memory(), system.handled(), system.cpu_seconds()
         started = time.perf_counter()
         send_all(system, jobs)
         sent = time.perf_counter() - started
@@ -65,9 +92,11 @@ def _throughput(workload: Workload, count: int, options: argparse.Namespace) -> 
         took = time.perf_counter() - started
         cpu = {who: now - cpu[who] for who, now in system.cpu_seconds().items()}
         return {
+            "count": count,
             "per_second": round(count / took),
             "seconds": round(took, 3),
             "seconds_sending": round(sent, 3),
+            "messages_per_command": round((system.handled() - handled) / count, 1),
             "cpu_seconds_per_1000": round(sum(cpu.values()) / count * 1000, 3),
             "cpu_seconds_per_1000_of": {who: round(s / count * 1000, 3) for who, s in cpu.items()},
             "peak_memory_mib": round(system.peak_bytes() / 2**20, 1),
@@ -77,8 +106,11 @@ def _throughput(workload: Workload, count: int, options: argparse.Namespace) -> 
         }
 
 
-def _floor(workload: Workload, count: int, options: argparse.Namespace) -> float:
-    """Record one run of its own (recording costs time), and replay it into an empty server."""
+def _floor(workload: Workload, count: int, options: argparse.Namespace) -> tuple[float, Calls]:
+    """Record one run of its own (recording costs time), and replay it into an empty server.
+
+    Returns the seconds of the replay, and how often it made each call for each command.
+    """
     with _folder() as folder:
         with _system(workload, folder, options, record=True) as system:
             workload.prepare(system, count)
@@ -88,12 +120,12 @@ def _floor(workload: Workload, count: int, options: argparse.Namespace) -> float
             wait_all(system, jobs)
         calls = recorded_calls(system.recordings)
         with Server(folder / "floor", fsync=options.fsync) as server:
-            runtime = open_runtime(
-                server.url, "bench", load_bundles(workload.functions), partitions=8
-            )
-            load_library(runtime.redis, "bench", runtime.registry)
+            runtime = workload.source.open(server.url)
+            load_library(runtime.redis, NAMESPACE, runtime.registry)
             replay(server.port, calls[:prepared])
-            return replay(server.port, calls[prepared:])
+            measured = calls[prepared:]
+            verbs = Counter(map(verb_of, measured))
+            return replay(server.port, measured), {v: round(n / count, 2) for v, n in verbs.items()}
 
 
 def _latency(workload: Workload, options: argparse.Namespace) -> dict[str, Any]:
@@ -107,7 +139,7 @@ def _latency(workload: Workload, options: argparse.Namespace) -> dict[str, Any]:
             wait_all(system, warm)
             jobs = workload.jobs("run", count)[1:]
             found[f"latency_ms_{in_flight}_in_flight"] = _percentiles(
-                latencies(system, jobs, in_flight)
+                latencies(system, jobs, in_flight, workload.ends)
             )
     if workload.name == "docking":
         found["latency_ms_http_wait"] = _http_latency(workload, options)
@@ -118,7 +150,7 @@ def _http_latency(workload: Workload, options: argparse.Namespace) -> dict[str, 
     """Dockings over HTTP, waited for, one at a time; the first of them warm the system up."""
     with _folder() as folder, _system(workload, folder, options) as system:
         workload.prepare(system, 320)
-        return _percentiles(docking_latencies(system, workload.functions, 320)[20:])
+        return _percentiles(docking_latencies(system, workload.source, 320)[20:])
 
 
 def _percentiles(seconds: Sequence[float]) -> dict[str, float]:
@@ -144,8 +176,9 @@ def _system(
     workload: Workload, folder: Path, options: argparse.Namespace, *, record: bool = False
 ) -> Any:
     return running(
-        workload.functions, folder, fsync=options.fsync, workers=options.workers, record=record
-    )
+        workload.source, folder, fsync=options.fsync, workers=options.workers,
+        latency_ms=workload.latency_ms, record=record,
+    )  # fmt: skip
 
 
 class _folder(tempfile.TemporaryDirectory[str]):  # noqa: N801 - used like a function

@@ -5,18 +5,17 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import httpx
 
+from loadtests.bench.source import Source, source_of
 from loadtests.bench.system import ROOT, System
 from wherry.http.serve import serve
-from wherry.wiring import load_bundles, open_runtime
 
 
-def docking_latencies(system: System, functions: Path, count: int) -> list[float]:
+def docking_latencies(system: System, source: Source, count: int) -> list[float]:
     """Seconds from each request to its answer: a whole docking, waited for, one client."""
-    with _serving(system, functions) as url, httpx.Client(base_url=url) as client:
+    with _serving(system, source) as url, httpx.Client(base_url=url) as client:
         ports = max(1, count // 20)
         return [_dock(client, f"v{n}", f"p{n % ports}") for n in range(count)]
 
@@ -34,8 +33,8 @@ def _dock(client: httpx.Client, vessel: str, port: str) -> float:
 
 
 @contextmanager
-def _serving(system: System, functions: Path) -> Iterator[str]:
-    command = [sys.executable, "-m", "loadtests.bench.door", system.server.url, str(functions)]
+def _serving(system: System, source: Source) -> Iterator[str]:
+    command = [sys.executable, "-m", "loadtests.bench.door", system.server.url, *source.words]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -44,9 +43,9 @@ def _serving(system: System, functions: Path) -> Iterator[str]:
             process.terminate()
 
 
-def main(url: str, functions: str) -> None:
+def main(url: str, *source: str) -> None:
     """Serve until SIGTERM."""
-    runtime = open_runtime(url, "bench", load_bundles(Path(functions)), partitions=8)
+    runtime = source_of(list(source)).open(url)
     serve(
         runtime, host="127.0.0.1", port=0, wait=5, backlog=100_000,
         ready=lambda url: print(url, flush=True),

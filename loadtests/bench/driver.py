@@ -3,15 +3,16 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
+from loadtests.bench.endings import CHANNEL, Ending, ended
 from loadtests.bench.system import System
 from wherry.engine.envelope import read_result
 from wherry.gateway.requests import Options, command, saga_start
 from wherry.store.calls import Sending
 
 _BATCH = 500
-_CHANNEL = "bench"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Job:
 def prepare(system: System, job: Job, *, reply: bool = False) -> Sending:
     """Check a job and put it into its envelope, as every door does."""
     registry = system.runtime.registry
-    options = Options(id=job.id, reply=system.runtime.store.keys.replies(_CHANNEL) if reply else "")
+    options = Options(id=job.id, reply=system.runtime.store.keys.replies(CHANNEL) if reply else "")
     now = system.now_ms
     if job.name == "Start":
         kind, _, key = job.to.partition("/")
@@ -44,7 +45,7 @@ def send_all(system: System, jobs: Sequence[Job]) -> None:
 
 
 def wait_all(system: System, jobs: Sequence[Job], within_s: float = 300) -> None:
-    """Wait until each job has its result."""
+    """Wait until each job has its result, and all that followed from it is done."""
     ends = time.monotonic() + within_s
     pending = list(jobs)
     while pending:
@@ -52,38 +53,30 @@ def wait_all(system: System, jobs: Sequence[Job], within_s: float = 300) -> None
             raise RuntimeError(
                 f"{len(pending)} of {len(jobs)} have no result, such as {pending[0]}"
             )
-        while sum(system.runtime.store.backlog(system.runtime.registry.partitions)):
+        while system.is_busy() and time.monotonic() < ends:
             time.sleep(0.01)
         pending = _without_result(system, pending)
 
 
-def latencies(system: System, jobs: Sequence[Job], in_flight: int) -> list[float]:
+def latencies(
+    system: System, jobs: Sequence[Job], in_flight: int, ending: Ending | None
+) -> list[float]:
     """Send with a number of jobs on their way at any time; return the seconds of each."""
-    pubsub = system.runtime.redis.pubsub(ignore_subscribe_messages=True)
-    pubsub.subscribe(system.runtime.store.keys.replies(_CHANNEL))
-    pubsub.get_message(timeout=1)
     sent_at: dict[str, float] = {}
     took: list[float] = []
     waiting = iter(jobs)
-    _send_next(system, waiting, sent_at, in_flight)
-    while len(took) < len(jobs):
-        message = pubsub.get_message(timeout=5)
-        if message is None:
-            raise RuntimeError(f"no answer for 5 s with {len(sent_at)} in flight")
-        result = read_result(message["data"])
-        took.append(time.perf_counter() - sent_at.pop(result.command_id))
-        _send_next(system, waiting, sent_at, 1)
-    pubsub.close()
+    with ended(system, ending) as ids:
+        _send_next(system, waiting, sent_at, in_flight)
+        for id_ in islice(ids, len(jobs)):
+            took.append(time.perf_counter() - sent_at.pop(id_))
+            _send_next(system, waiting, sent_at, 1)
     return took
 
 
 def _send_next(
     system: System, waiting: Iterator[Job], sent_at: dict[str, float], count: int
 ) -> None:
-    for _ in range(count):
-        job = next(waiting, None)
-        if job is None:
-            return
+    for job in islice(waiting, count):
         sent_at[job.id] = time.perf_counter()
         if system.runtime.store.send(prepare(system, job, reply=True)).wake:
             system.wake()

@@ -37,8 +37,8 @@ def _compare(
     line: dict[str, Any] = {"flat_over": what, "few": few, "many": many}
     for name, count in (("few", few), ("many", many)):
         with tempfile.TemporaryDirectory() as folder:
-            functions = WORKLOADS["counter"].functions
-            with running(functions, Path(folder), fsync="always", workers=workers) as system:
+            counters = WORKLOADS["counter"].source
+            with running(counters, Path(folder), fsync="always", workers=workers) as system:
                 line[f"cpu_seconds_per_1000_{name}"] = round(measure(system, count), 4)
     line["many_to_few"] = round(
         line["cpu_seconds_per_1000_many"] / line["cpu_seconds_per_1000_few"], 3

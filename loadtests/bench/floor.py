@@ -19,6 +19,10 @@ from wherry.store import library
 #: Calls that may be on their way at once: enough that the server never waits for the client.
 _WINDOW = 512
 
+#: What the calls of pumps, doors and runners answer when all is well.
+_FINE = {
+    b"SENT", b"OK", b"ALIVE", b"FIRED", b"FENCED", b"TAKEN", b"SETTLED", b"RENEWED", b"BREAKER",
+}  # fmt: skip
 
 #: The one check that cannot hold in a replay: the server's clock gives the ids of inbox entries.
 _IN_INBOX = "return found ~= nil and found[1] == upto and is_later(upto, cursor)"
@@ -67,6 +71,5 @@ def _receive(connection: socket.socket, count: int, room: threading.Semaphore) -
 
 
 def _require_taken(reply: object) -> None:
-    taken = isinstance(reply, list) and reply[0] in {b"SENT", b"OK", b"ALIVE", b"FIRED", b"FENCED"}
-    if not taken:
+    if not (isinstance(reply, list) and reply[0] in _FINE):
         raise RuntimeError(f"the replay was refused: {reply!r}")

@@ -1,32 +1,37 @@
-"""The system under test: a server of our own, worker processes, and what they cost."""
+"""The system under test: a server of our own, all processes that work for it, what they cost."""
 
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
+from loadtests.bench.outside import outside
 from loadtests.bench.recording import recording
+from loadtests.bench.source import NAMESPACE, Source
 from wherry.store.server import Fsync, Server
-from wherry.wiring import Runtime, deploy, load_bundles, open_runtime
-from wherry.workers.queue import enqueue_pump, open_queue
+from wherry.wiring import Runtime, deploy
+from wherry.workers.queue import enqueue_pump, enqueue_runner, open_queue
+from wherry.workers.roles import EFFECTS, PUMPS, Role
 
 ROOT = Path(__file__).parents[2]
+
+Process = subprocess.Popen[bytes]
 
 
 @dataclass
 class System:
-    """A running system."""
+    """A running system. `children` are the processes beside the server, by what they are."""
 
     server: Server
     runtime: Runtime
-    workers: list[subprocess.Popen[bytes]]
+    children: dict[str, list[Process]]
     recordings: list[Path] = field(default_factory=list)
 
     @property
@@ -36,73 +41,118 @@ class System:
 
     def wake(self) -> None:
         """Start a pump."""
-        enqueue_pump(open_queue(self.runtime.redis, self.runtime.namespace))
+        enqueue_pump(open_queue(self.runtime.redis, NAMESPACE))
+
+    def wake_runner(self) -> None:
+        """Start a runner."""
+        enqueue_runner(open_queue(self.runtime.redis, NAMESPACE, EFFECTS), NAMESPACE)
+
+    def is_busy(self) -> bool:
+        """Whether a message waits in any inbox, or any call to the outside world is not settled."""
+        pipe = self.runtime.redis.pipeline(transaction=True)  # one moves from here to there
+        for number in range(self.runtime.registry.partitions):
+            own = self.runtime.store.keys.partition(number)
+            pipe.xlen(own.inbox)
+            pipe.zcard(own.effects)
+        return any(pipe.execute())
+
+    def handled(self) -> int:
+        """How many messages entities and sagas have handled so far."""
+        counters = self.runtime.store.counters(self.runtime.registry.partitions)
+        return sum(count for name, count in counters.items() if name.startswith("handled:"))
 
     def cpu_seconds(self) -> dict[str, float]:
-        """CPU time so far of the server, the workers and this driver."""
-        assert self.server.pid is not None
-        return {
-            "server": _cpu(self.server.pid),
-            "workers": sum(_cpu(worker.pid) for worker in self.workers),
-            "driver": _cpu(os.getpid()),
-        }
+        """CPU time so far of the server, of all others, and of this driver."""
+        return {who: sum(map(_cpu, pids)) for who, pids in self._pids().items()}
 
     def peak_bytes(self) -> int:
         """The sum of the most memory that each process has had resident."""
-        return sum(_peak(pid) for pid in self._pids())
+        return sum(_peak(pid) for pids in self._pids().values() for pid in pids)
 
     def used_memory(self) -> int:
         """What the server keeps."""
         return int(self.runtime.redis.info("memory")["used_memory"])
 
-    def _pids(self) -> list[int]:
+    def _pids(self) -> dict[str, list[int]]:
         assert self.server.pid is not None
-        return [self.server.pid, os.getpid(), *(w.pid for w in self.workers)]
+        children = {who: [child.pid for child in some] for who, some in self.children.items()}
+        return {"server": [self.server.pid], **children, "driver": [os.getpid()]}
 
 
 @contextmanager
 def running(
-    functions: Path, folder: Path, *, fsync: Fsync, workers: int, record: bool = False
+    source: Source,
+    folder: Path,
+    *,
+    fsync: Fsync,
+    workers: int,
+    latency_ms: float = 0,
+    record: bool = False,
 ) -> Iterator[System]:
-    """Start a system with the bundles of a folder; stop all of it at the end."""
-    with Server(folder / "data", fsync=fsync) as server:
-        runtime = open_runtime(server.url, "bench", load_bundles(functions), partitions=8)
+    """Start a system with one bundle, and what that needs; stop all of it at the end."""
+    log = folder / "processes.log"
+    with (
+        Server(folder / "data", fsync=fsync) as server,
+        outside(source, latency_ms, log) as there,
+    ):
+        runtime = source.open(server.url)
         deploy(runtime)
-        files = [folder / f"calls-{n}" for n in range(workers + 1)] if record else []
+        roles = [PUMPS] * workers + ([EFFECTS] if runtime.registry.targets else [])
+        files = [folder / f"calls-{n}" for n in range(len(roles) + 1)]
+        env = {**os.environ, **there.variables}
         started = [
-            _start_worker(server.url, functions, folder, files[n + 1] if record else None)
-            for n in range(workers)
+            (role, _start_worker(role, server.url, source, log, file if record else "", env))
+            for role, file in zip(roles, files[1:], strict=True)
         ]
-        system = System(server, runtime, started, files)
+        system = System(server, runtime, _named(started, there.processes), files if record else [])
         try:
             with recording(files[0]) if record else nullcontext():
-                _wait_for_workers(system, workers)
+                _wait_until_warm(system, workers)
                 yield system
         finally:
-            _stop(started)
+            _stop([process for _, process in started])
 
 
 def _start_worker(
-    url: str, functions: Path, folder: Path, record: Path | None
-) -> subprocess.Popen[bytes]:
-    program = [sys.executable, "-m", "loadtests.bench.worker"]
-    with (folder / "workers.log").open("ab") as log:
+    role: Role, url: str, source: Source, log: Path, record: Path | str, env: dict[str, str]
+) -> Process:
+    program = [sys.executable, "-m", "loadtests.bench.worker", role, url, str(record)]
+    with log.open("ab") as output:
         return subprocess.Popen(
-            [*program, url, str(functions), str(record or "")], cwd=ROOT, stdout=log, stderr=log
+            [*program, *source.words], cwd=ROOT, env=env, stdout=output, stderr=output
         )
 
 
-def _wait_for_workers(system: System, count: int) -> None:
-    ends = time.monotonic() + 30
-    for _ in range(count):
+def _named(
+    workers: list[tuple[Role, Process]], simulators: list[Process]
+) -> dict[str, list[Process]]:
+    found = {
+        "workers": [process for role, process in workers if role == PUMPS],
+        "runner": [process for role, process in workers if role == EFFECTS],
+        "simulators": simulators,
+    }
+    return {who: processes for who, processes in found.items() if processes}
+
+
+def _wait_until_warm(system: System, workers: int) -> None:
+    store = system.runtime.store
+    for _ in range(workers):
         system.wake()
-    while len(system.runtime.store.alive(system.runtime.store.now_ms())) < count:
+    _wait_for(lambda: len(store.alive(store.now_ms())) >= workers, "workers")
+    if "runner" in system.children:
+        system.wake_runner()
+        _wait_for(lambda: store.listeners() >= 1, "runner")
+
+
+def _wait_for(condition: Callable[[], bool], what: str) -> None:
+    ends = time.monotonic() + 30
+    while not condition():
         if time.monotonic() > ends:
-            raise RuntimeError("the workers did not start; see workers.log")
+            raise RuntimeError(f"the {what} did not start; see processes.log")
         time.sleep(0.05)
 
 
-def _stop(workers: list[subprocess.Popen[bytes]]) -> None:
+def _stop(workers: list[Process]) -> None:
     for worker in workers:
         worker.send_signal(signal.SIGTERM)
     for worker in workers:

@@ -2,19 +2,25 @@
 
 import sys
 from pathlib import Path
+from typing import cast
 
-from loadtests.bench.recording import record_calls
-from wherry.wiring import load_bundles, open_runtime
+from loadtests.bench.recording import record_calls, record_calls_of_runners
+from loadtests.bench.source import source_of
 from wherry.workers.pump import PumpOptions
+from wherry.workers.roles import EFFECTS, Role
+from wherry.workers.runner import RunnerOptions
 from wherry.workers.worker import work
 
 
-def main(url: str, functions: str, record: str) -> None:
+def main(role: str, url: str, record: str, *source: str) -> None:
     """Work until SIGTERM."""
-    runtime = open_runtime(url, "bench", load_bundles(Path(functions)), partitions=8)
+    runtime = source_of(list(source)).open(url)
     if record:
-        record_calls(Path(record))
-    work(runtime, PumpOptions(linger=60, term=600), sweep_every=60)
+        (record_calls_of_runners if role == EFFECTS else record_calls)(Path(record))
+    work(
+        runtime, PumpOptions(linger=60, term=600), sweep_every=60,
+        role=cast("Role", role), runner=RunnerOptions(linger=60),
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
-"""What the benchmark does: counters, and vessels that dock."""
+"""What the benchmark does: counters, vessels that dock, and orders that ask the outside world."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loadtests.bench.driver import Job, send_all, wait_all
+from loadtests.bench.endings import Ending
+from loadtests.bench.orders import count_confirmed, orders, shop
+from loadtests.bench.source import Source
 from loadtests.bench.system import ROOT, System
 from wherry import Ref
 from wherry.engine.saga import id_near
@@ -14,14 +17,22 @@ _HERE = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """One workload. `jobs(run, count)` makes the jobs of a run; `verify` raises if one is wrong."""
+    """One workload. `jobs(run, count)` makes the jobs of a run; `verify` raises if one is wrong.
+
+    ends        what ends a job; without it, its result does
+    latency_ms  of the systems outside, if there are any
+    base        the workload with which this one is compared, run by run
+    """
 
     name: str
-    functions: Path
+    source: Source
     count: int
     prepare: Callable[[System, int], None]
     jobs: Callable[[str, int], list[Job]]
     verify: Callable[[System, int], dict[str, int]]
+    ends: Ending | None = None
+    latency_ms: float = 0
+    base: str = ""
 
 
 def _no_preparation(system: System, count: int) -> None:
@@ -91,9 +102,17 @@ def _count_docked(system: System, count: int) -> dict[str, int]:
     return {"docked": docked, "refused": count - docked}
 
 
-WORKLOADS = {
-    "counter": Workload(
-        "counter", _HERE / "functions", 20_000, _no_preparation, _increments, _sum_counters
-    ),
-    "docking": Workload("docking", ROOT / "functions", 1_000, _harbours, _dockings, _count_docked),
-}
+_COUNTER = Workload(
+    "counter", Source(_HERE / "functions", "counter"), 20_000,
+    _no_preparation, _increments, _sum_counters,
+)  # fmt: skip
+_DOCKING = Workload(
+    "docking", Source(ROOT / "functions", "docking"), 1_000, _harbours, _dockings, _count_docked
+)
+_ORDERS = Workload(
+    "orders", Source(ROOT / "functions", "orders"), 1_000, shop, orders, count_confirmed,
+    ends=Ending("order", "ShipmentCreated"),
+)  # fmt: skip
+_SLOW_ORDERS = replace(_ORDERS, name="orders-50ms", latency_ms=50, base="orders")
+
+WORKLOADS = {each.name: each for each in (_COUNTER, _DOCKING, _ORDERS, _SLOW_ORDERS)}
