@@ -32,6 +32,11 @@ class Outside:
         shown: dict[str, list[dict[str, Any]]] = self.client.get(f"{self.url}/{of}/ledger").json()
         return shown
 
+    def calls(self, of: str) -> dict[str, int]:
+        """How often one was called, by path, whatever it answered."""
+        counted: dict[str, int] = self.client.get(f"{self.url}/{of}/calls").json()
+        return counted
+
 
 @contextmanager
 def outside() -> Iterator[Outside]:

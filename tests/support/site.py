@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,9 @@ class Site:
     partitions: int = 4
     sweep_every: float = 60
     linger: float = 5.0
+    #: What is deployed, and the module whose processes know it, too.
+    bundles: Callable[[], Bundles] = bundles
+    processes: str = "tests.support.process"
     server: Server = field(init=False)
     acks: list[Ack] = field(default_factory=list)
     _processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
@@ -81,7 +84,7 @@ class Site:
     def __enter__(self) -> "Site":
         self.server = Server(self.folder / "data", fsync="always").start()
         self.runtime = open_runtime(
-            self.server.url, NAMESPACE, bundles(), partitions=self.partitions
+            self.server.url, NAMESPACE, self.bundles(), partitions=self.partitions
         )
         deploy(self.runtime)
         self.sender = Sender(self.runtime)
@@ -98,15 +101,21 @@ class Site:
     def start(
         self, role: str, env: Mapping[str, str] | None = None, **options: Any
     ) -> subprocess.Popen[bytes]:
-        """Start a process of tests/support/process.py."""
+        """Start a process in one of the roles that `processes` knows."""
         asked = {
             "url": self.server.url, "namespace": NAMESPACE, "sweep_every": self.sweep_every,
             "linger": self.linger, **options,
         }  # fmt: skip
+        return self.run(self.processes, role, json.dumps(asked), env=env)
+
+    def run(
+        self, *words: str, env: Mapping[str, str] | None = None, keep: Sequence[int] = ()
+    ) -> subprocess.Popen[bytes]:
+        """Run a module with our code in its path."""
         paths = os.pathsep.join(str(ROOT / name) for name in ("", "runtime", "functions"))
         process = spawn(
-            [sys.executable, "-m", "tests.support.process", role, json.dumps(asked)],
-            output=self.log, env={**os.environ, "PYTHONPATH": paths, **(env or {})},
+            [sys.executable, "-m", *words],
+            output=self.log, env={**os.environ, "PYTHONPATH": paths, **(env or {})}, keep=keep,
         )  # fmt: skip
         self._processes.append(process)
         return process

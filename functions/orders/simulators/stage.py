@@ -1,6 +1,7 @@
 """The stage: what all simulators share - script, latency, faults, and one answer for each key."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -42,16 +43,21 @@ class Seen:
 
 @dataclass
 class Stage:
-    """One simulator. `ledgers` keeps what was done, by the path of the call and its key."""
+    """One simulator. `ledgers` keeps what was done, by the path of the call and its key.
+
+    `calls` counts every call by its path, also those that were turned away.
+    """
 
     player: Player = field(default_factory=Player)
     ledgers: dict[str, dict[str, Seen]] = field(default_factory=dict)
+    calls: Counter[str] = field(default_factory=Counter)
 
     def routes(self) -> list[Route]:
         """What every simulator can be asked."""
         return [
             Route("/script", self.script, methods=["GET"]),
             Route("/script", self.load, methods=["PUT"]),
+            Route("/calls", self.counted, methods=["GET"]),
         ]
 
     def call(self, path: str, work: Work) -> Route:
@@ -62,6 +68,7 @@ class Stage:
         ledger = self.ledgers.setdefault(path, {})
 
         async def endpoint(request: Request) -> Response:
+            self.calls[path] += 1
             await self.latency()
             fate = self.player.fate()
             if self.player.script.down or fate == "error":
@@ -76,6 +83,10 @@ class Stage:
     async def script(self, _: Request) -> Response:
         """GET /script."""
         return JSONResponse(self.player.shown())
+
+    async def counted(self, _: Request) -> Response:
+        """GET /calls."""
+        return JSONResponse(dict(self.calls))
 
     async def load(self, request: Request) -> Response:
         """PUT /script."""

@@ -1,0 +1,168 @@
+"""Faults of workers, on demand: the id of the command that starts a flow says what goes wrong.
+
+twice-0-...         each message of the flow is handled twice, and each call is asked for twice
+lost-<n>-...        the nth answer of the flow never arrives
+before-<n>-...      the worker is killed when it is about to handle the nth message
+after-<n>-...       the worker is killed when the turn with the nth message has been stored
+
+and the order in the key of a call to the outside world, what goes wrong with its runner:
+
+<call>-begun-...    the runner is killed before the call is made
+<call>-made-...     the runner is killed when the call was made, and before it is settled
+<call>-told-...     the runner is killed when it has been settled
+
+Each happens once: a file in the folder of the faults remembers it, whoever is killed. Another one
+there, `handled`, has every message that was handled, in order.
+"""
+
+import os
+import re
+import signal
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from wherry.codec import to_json
+from wherry.engine.changes import Changes, Delivery
+from wherry.engine.envelope import ANSWER, Envelope, read_envelope
+from wherry.engine.outgoing import Outgoing
+from wherry.engine.turn import Turn
+from wherry.store.client import Committed, Refused
+from wherry.workers import runner
+from wherry.workers.held import Held
+from wherry.workers.ledger import Ledger
+from wherry.workers.pump import Pump
+
+_FLOW = re.compile(r"(?P<fault>twice|lost|before|after)-(?P<n>\d+)-")
+_CALL = re.compile(r"(?P<call>[a-z]+)-(?P<order>(?P=call)-(?P<stage>begun|made|told).*)")
+
+
+def handled(folder: Path) -> list[Envelope]:
+    """Every message that was handled, in order."""
+    file = folder / "handled"
+    return [read_envelope(line) for line in file.read_bytes().splitlines()] if file.exists() else []
+
+
+def hit(folder: Path) -> set[str]:
+    """The faults that have happened: flows, and orders."""
+    return {file.name.removeprefix("hit-") for file in folder.glob("hit-*")}
+
+
+@dataclass
+class Faults:
+    """The faults of one process."""
+
+    folder: Path
+    _seen: Counter[str] = field(default_factory=Counter)
+    #: The turn after which the process dies, and because of which flow.
+    _last: tuple[Changes, str] | None = None
+
+    def hit(self, name: str) -> bool:
+        """Whether a fault happens now: it has not happened before."""
+        try:
+            (self.folder / f"hit-{name}").touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        return True
+
+    def die(self, name: str) -> None:
+        """kill -9, once."""
+        if self.hit(name):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    # -- messages --------------------------------------------------------------------------------
+
+    def times(self, envelope: Envelope, changes: Changes) -> int:
+        """How often a message is handled; the process may end here."""
+        flow = envelope.correlation
+        found = _FLOW.match(flow)
+        if found is None:
+            return 1
+        if found["fault"] == "twice":
+            self.hit(flow)
+            return 2
+        if found["fault"] == "lost" and envelope.type != ANSWER:
+            return 1
+        self._seen[flow] += 1
+        if self._seen[flow] != int(found["n"]):
+            return 1
+        match found["fault"]:
+            case "before":
+                self.die(flow)
+            case "after":
+                self._last = (changes, flow)
+            case _:
+                return 0 if self.hit(flow) else 1
+        return 1
+
+    def note(self, envelope: Envelope) -> None:
+        """Write down that a message is handled."""
+        with (self.folder / "handled").open("ab") as file:
+            file.write(to_json(envelope) + b"\n")
+
+    def stored(self, changes: Changes, outcome: Committed | Refused) -> None:
+        """A turn was to be stored."""
+        if self._last is not None and self._last[0] is changes and isinstance(outcome, Committed):
+            self.die(self._last[1])
+
+    # -- calls -----------------------------------------------------------------------------------
+
+    def reached(self, key: str, stage: str) -> None:
+        """A call has come to a stage."""
+        found = _CALL.match(key)
+        if found is not None and found["stage"] == stage:
+            self.die(found["order"])
+
+
+def install(folder: Path) -> None:
+    """Let this process, and its forks, do wrong what their commands say."""
+    faults = Faults(folder)
+    _watch_turns(faults)
+    _watch_calls(faults)
+
+
+def _watch_turns(faults: Faults) -> None:
+    deliver, settle, call = Turn._deliver, Pump._settle, Outgoing._call
+
+    def delivered(self: Turn, delivery: Delivery) -> None:
+        envelope = delivery.envelope
+        for n in range(faults.times(envelope, self.changes)):
+            faults.note(envelope)
+            again = msgspec.structs.replace(envelope, id=f"{envelope.id}~{n}" if n else envelope.id)
+            deliver(self, Delivery(again, delivery.root, delivery.body))
+
+    def settled(self: Pump, shard: Any, changes: Changes, outcome: Committed | Refused) -> None:
+        faults.stored(changes, outcome)
+        settle(self, shard, changes, outcome)
+
+    def called(self: Outgoing, envelope: Envelope, target: str, key: str) -> None:
+        call(self, envelope, target, key)
+        if envelope.correlation.startswith("twice-"):
+            call(self, msgspec.structs.replace(envelope, id=f"{envelope.id}~1"), target, key)
+
+    Turn._deliver = delivered  # type: ignore[method-assign]
+    Pump._settle = settled  # type: ignore[method-assign]
+    Outgoing._call = called  # type: ignore[method-assign]
+
+
+def _watch_calls(faults: Faults) -> None:
+    make, settle = runner.attempt, Ledger.settle
+    keys: dict[str, str] = {}
+
+    async def made(performer: Any, held: Held, *args: Any, **kwargs: Any) -> Any:
+        keys[held.id] = held.key
+        faults.reached(held.key, "begun")
+        came = await make(performer, held, *args, **kwargs)
+        faults.reached(held.key, "made")
+        return came
+
+    async def settled(self: Ledger, settling: Any) -> bool | None:
+        wake = await settle(self, settling)
+        faults.reached(keys.pop(settling.id, ""), "told")
+        return wake
+
+    runner.attempt = made
+    Ledger.settle = settled  # type: ignore[method-assign]
