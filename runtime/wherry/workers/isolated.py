@@ -30,7 +30,7 @@ from wherry.store.effects import TakenCall
 from wherry.workers.attempts import Came, how_to_begin, what_follows
 from wherry.workers.door import question
 from wherry.workers.held import Held, Unusable, hold, parking, settling
-from wherry.workers.performing import attempt, attempt_of, is_well, shared_client
+from wherry.workers.performing import attempt, attempt_of, is_well
 from wherry.workers.queue import ISOLATED_CALL, KEPT_S, enqueue_pump
 
 if TYPE_CHECKING:
@@ -160,6 +160,8 @@ class _Alone:
 
     def _http(self) -> "httpx.AsyncClient":
         if self._client is None:
+            from wherry.workers.http_client import shared_client  # not every bundle needs it
+
             self._client = shared_client(4)
         return self._client
 

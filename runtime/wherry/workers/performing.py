@@ -160,6 +160,8 @@ class InRunner:
 
     def _http(self) -> "httpx.AsyncClient":
         if self._client is None:
+            from wherry.workers.http_client import shared_client  # not every bundle needs it
+
             self._client = shared_client(self._connections)
         return self._client
 
@@ -185,14 +187,6 @@ class InRunner:
 def attempt_of(held: Held, http: "Callable[[], httpx.AsyncClient] | None" = None) -> Attempt:
     """What a function gets to know of its attempt."""
     return Attempt(held.key, held.case.tries, held.limit_s, held.headers, http)
-
-
-def shared_client(connections: int) -> "httpx.AsyncClient":
-    """A client for many calls at once. The time limit of each call is its own."""
-    import httpx
-
-    limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-    return httpx.AsyncClient(limits=limits, timeout=None)  # noqa: S113
 
 
 def in_thread(work: Callable[[], Any]) -> "asyncio.Future[Any]":
