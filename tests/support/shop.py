@@ -200,11 +200,11 @@ class Shop:
         """The names of an entity's events."""
         return [type(event).__name__ for event in self.world.events(of)]
 
-    def captured(self) -> Decimal:
+    def captured(self) -> str:
         """What the gateway has, after refunds."""
         has = (c.amount - c.refunded for c in self.outside.gateway.captures.values()
                if c.status == "captured")  # fmt: skip
-        return sum(has, Decimal(0))
+        return str(sum(has, Decimal(0)))
 
     def _state(self, of: str, type_: type[S]) -> S:
         state = self.world.state(of)

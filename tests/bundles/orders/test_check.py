@@ -128,7 +128,7 @@ def test_a_payment_that_succeeds_after_the_order_has_given_up_is_refunded() -> N
 
     found.finish()
 
-    assert ("Refunded", 0) == (found.payment_of().status, found.captured())
+    assert ("Refunded", "0.00") == (found.payment_of().status, found.captured())
     assert found.order_of().settled
     require_good(found)
 

@@ -99,7 +99,7 @@ def test_each_message_comes_twice(flow: Callable[[], Shop], late: bool) -> None:
     expected = facts(flow())
 
     for number in range(1, MESSAGES):
-        with copying(lambda n, wanted=number: n == wanted, late=late) as copies:
+        with copying(number.__eq__, late=late) as copies:
             found = flow()
             copies.deliver(found.world)
         assert expected == facts(found), number

@@ -186,11 +186,13 @@ def test_the_policies_are_those_of_the_design() -> None:
     five_seconds = timedelta(seconds=5)
     for target in (gateway, carrier, webhook):
         assert (5, five_seconds) == (target.breaker.failures, target.breaker.reset)
-    for command, target in ((Capture, gateway), (BookShipment, carrier)):
+    tried: list[tuple[Any, Any]] = [(Capture, gateway), (BookShipment, carrier)]
+    for command, target in tried:
         rule = target.rules[command]
         assert ("query", timedelta(seconds=10)) == (rule.unknown, rule.timeout)
         assert (timedelta(minutes=2), 2.0) == (rule.retry.within, rule.retry.factor)
         assert command in target.finders
-    for command, target in ((VoidCapture, gateway), (Refund, gateway), (CancelBooking, carrier)):
+    owed: list[tuple[Any, Any]] = [(VoidCapture, gateway), (Refund, gateway)]
+    for command, target in [*owed, (CancelBooking, carrier)]:
         rule = target.rules[command]
         assert ("retry", 0, None) == (rule.unknown, rule.retry.attempts, rule.retry.within)

@@ -106,7 +106,7 @@ def test_everybody_has_done_its_part() -> None:
         order.tracking_number,
     )  # fmt: skip
     assert (8, 0, 2) == found.stock()
-    assert ("80.00", "20.00") == (str(found.account_of().balance), str(found.captured()))
+    assert ("80.00", "20.00") == (str(found.account_of().balance), found.captured())
     assert ("Succeeded", "tx-capture-o1") == (
         found.payment_of().status, found.payment_of().transaction_id
     )  # fmt: skip
@@ -207,7 +207,7 @@ def test_a_parcel_moves_and_the_order_with_it() -> None:
     found.order()
     statuses = []
     for status in ("Shipped", "InTransit", "OutForDelivery", "Delivered"):
-        found.world.send("shipment/o1", UpdateShipmentStatus(status, f"at {status}"))  # type: ignore[arg-type]
+        found.world.send("shipment/o1", UpdateShipmentStatus(status, f"at {status}"))
         statuses.append(found.order_of().status)
 
     assert ["Shipped", "Shipped", "Shipped", "Delivered"] == statuses

@@ -18,11 +18,12 @@ from orders.messages.order import AcceptReturn, UpdateOrderStatus
 from orders.messages.outside import BookShipment, Capture
 from orders.messages.payment import RefundPayment
 from orders.messages.shipment import UpdateShipmentStatus
+from orders.messages.values import OrderLine
 from tests.support.books import Log, logs_of
 from tests.support.ledger import Ledger, wrong
 from tests.support.shop import Shop, shop
 from tests.support.shop_states import processing
-from wherry import Event
+from wherry import Asker, Event
 from wherry.testing import START
 
 
@@ -160,7 +161,7 @@ def restocked_twice(h: History) -> None:
 def held_for_ever(h: History) -> None:
     hold = pro.ItemsReserved("o2", "o2", "p2", 1, START + timedelta(days=1))
     h.add("product/p2", hold)
-    line = o.OrderLine("p2", 1, EUROS)
+    line = OrderLine("p2", 1, EUROS)
     created = next(e for e in h.of("order/o2") if isinstance(e, o.OrderCreated))
     h.change(
         "order/o2", o.OrderCreated, items=(*created.items, line), total_amount=Decimal("21.00")
@@ -198,7 +199,7 @@ def no_label(h: History) -> None:
 
 def paid_twice(h: History) -> None:
     h.write("payment/other", [
-        pay.PaymentRequested("other", "o1", "acc", EUROS, "EUR", "card", o.Asker("c", "C")),
+        pay.PaymentRequested("other", "o1", "acc", EUROS, "EUR", "card", Asker("c", "C")),
         pay.PaymentSucceeded("other", "o1", "tx-other"),
     ])  # fmt: skip
 

@@ -91,5 +91,5 @@ def test_a_tenth_is_a_tenth() -> None:
 
     assert "0.30" == str(placed.total_amount)
     assert "99.70" == str(found.account_of().balance)
-    assert "0.30" == str(found.captured())
+    assert "0.30" == found.captured()
     require_good(found)

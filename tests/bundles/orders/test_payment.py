@@ -176,14 +176,15 @@ def test_answers_that_come_again_change_nothing(
     """S106."""
     found = paying(*events)
     debited = AccountDebited("acc", Decimal("80.00"), AMOUNT, "o1", "o1")
-    for of, command, answer in (
+    answers: list[tuple[Any, Any, Any]] = [
         (ACC, DebitAccount, debited),
         (ACC, DebitAccount, Rejected("insufficient-funds")),
         (GATEWAY, Capture, Captured("tx-2")),
         (GATEWAY, Capture, Unknown()),
         (GATEWAY, VoidCapture, Voided(found=True)),
-    ):
-        again = found.answered(of, command, answer).then()  # type: ignore[arg-type]
+    ]
+    for of, command, answer in answers:
+        again = found.answered(of, command, answer).then()
         assert ((), ()) == (again.sends, again.late)
     assert ("", status) == (found.state.step, found.status)
 

@@ -101,7 +101,8 @@ def test_who_asks_is_told_the_price() -> None:
 
 def test_what_is_not_there_in_such_numbers_is_unavailable() -> None:
     """S62: the refusal says how many were wanted and how many are there, and the price."""
-    for command in (CheckAvailability(7), ReserveItems("o2", 7)):
+    commands: list[Command[ProductKind, Any]] = [CheckAvailability(7), ReserveItems("o2", 7)]
+    for command in commands:
         refused = tea(O1).when(command).then_rejected("items-unavailable")
         assert refused.data == {
             "product_id": "tea", "requested": 7, "available": 6, "price": "2.50", "currency": "EUR"
