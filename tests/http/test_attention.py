@@ -95,7 +95,8 @@ def test_too_many_restarts_stop_an_entity(town: Town, key: str) -> None:
     for _ in range(3):
         town.post(f"/v1/boiler/{key}/Fail", {"how": "transient"})
 
-    assert entry(town, key)["directive"] == "too-many-restarts"
+    shown = entry(town, key)
+    assert (shown["directive"], len(shown["restarts"])) == ("too-many-restarts", 2)
 
 
 def test_a_harmless_error_leaves_nothing_behind(town: Town, key: str) -> None:

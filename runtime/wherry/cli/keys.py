@@ -71,6 +71,8 @@ def _lines(s: Session, entity: str) -> Iterator[Line]:
     )
     yield "what those timers send", ["HGETALL", own.timer]
     yield "dead letters of its partition", ["XRANGE", own.dead, "-", "+"]
+    yield "whether an error has stopped it", ["HGET", own.attention, entity]
+    yield "calls to the outside world of its partition", ["HGETALL", own.effect]
     yield from _sample(s, entity)
 
 

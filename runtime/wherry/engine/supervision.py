@@ -47,6 +47,7 @@ def judge(
     """Decide about a failure that `failed` describes; its `stopped_at` is when it happened."""
     directive: str = rules.directive(error)
     now_ms = failed.stopped_at
+    restarts: tuple[int, ...] = ()
     if directive == "resume":
         return Verdict(directive)
     if directive == "restart":
@@ -56,4 +57,5 @@ def judge(
             kept = msgspec.structs.replace(failed, restarts=(*restarts, now_ms), stopped_at=0)
             return Verdict(directive, kept)
         directive = "too-many-restarts"
-    return Verdict(directive, msgspec.structs.replace(failed, directive=directive))
+    stopped = msgspec.structs.replace(failed, directive=directive, restarts=restarts)
+    return Verdict(directive, stopped)
