@@ -99,6 +99,11 @@ class Deliver(Command[CourierKind, str]):
 
 
 @message
+class Recall(Command[CourierKind, None]):
+    pass
+
+
+@message
 class Taken(Event):
     coins: int
 
@@ -245,12 +250,18 @@ trip.step(
     "deliver",
     lambda s: Ask(CourierKind.ref("trip"), Deliver(s.coins)),
     keep=lambda s, reply: replace(s, parcel=reply),
+    undo=lambda _: Tell(CourierKind.ref("trip-back"), Recall()),
 )
 
 
 @courier.effect(Deliver)
 def deliver(call: Deliver, attempt: Attempt) -> str:
     return f"{attempt.key}: {call.coins}"
+
+
+@courier.effect(Recall)
+def recall(call: Recall, attempt: Attempt) -> None:
+    pass
 
 
 app = App([clerk, vault, courier, trip])
@@ -408,6 +419,25 @@ def test_the_step_of_a_saga_may_be_a_call() -> None:
     it = world(outside={Deliver: deliver})
     went = it.start(trip, Trip(5))
     assert (went.status, went.result) == ("completed", Parcel("trip: 5"))
+
+
+def test_a_step_that_may_have_been_done_is_undone() -> None:
+    it = world()
+    went = it.start(trip, Trip(5))
+    it.settle(it.calls(Deliver)[0], Unknown())
+    assert (went.status, went.steps) == ("compensating", {"deliver": "undoing"})
+
+    it.settle(it.calls(Recall)[0], None)
+    assert (went.status, went.steps) == ("compensated", {"deliver": "undone"})
+    assert went.caller.rejected == "outcome-unknown"
+
+
+@pytest.mark.parametrize("outcome", [Rejected("no"), Failed()])
+def test_a_step_that_was_not_done_is_not_undone(outcome: Any) -> None:
+    it = world()
+    went = it.start(trip, Trip(5))
+    it.settle(it.calls(Deliver)[0], outcome)
+    assert (went.status, it.calls()) == ("compensated", [])
 
 
 # -- receive time-out ----------------------------------------------------------------------------

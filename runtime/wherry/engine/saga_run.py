@@ -60,7 +60,8 @@ class Run:
             self._step_done(step, answer.reply)
         else:
             problem = answer.problem or Problem("unknown")
-            status = "rejected" if answer.status == "rejected" else "failed"
+            known = {"rejected", "unknown"}  # a handler that raised has done nothing
+            status = answer.status if answer.status in known else "failed"
             self.note(st.StepFailed(step.name, self.call.now_ms, status, problem))
             self.turn_back(problem)
 
@@ -100,7 +101,7 @@ class Run:
     def kill(self, problem: Problem) -> None:
         """End without waiting; send the undos of all that is, or may be, done."""
         for step in reversed(self.state.steps):
-            if step.undo is not None and (step.open or step.status == "done"):
+            if step.undo is not None and (step.open or step.may_be_done):
                 self.asks.append(AskOut("", step.undo.to, step.undo.data, step.undo.type))
         self._fail(Problem(problem.code, problem.detail, saga_id=self.call.context.key))
 
@@ -173,7 +174,7 @@ class Run:
         self._tell_caller(reply=reply)
 
     def _back(self) -> None:
-        done = [s for s in self.state.steps if s.status == "done" and s.undo is not None]
+        done = [s for s in self.state.steps if s.may_be_done and s.undo is not None]
         if done:
             self._undo(done[-1])
         elif any(s.status == "undo-failed" for s in self.state.steps):

@@ -23,6 +23,7 @@ class StepState(msgspec.Struct, frozen=True, omit_defaults=True):
     """One ask of a saga.
 
     status   running, late (timed out, outcome open), done, rejected, failed,
+             unknown (a call to the outside world that may have been done),
              undoing, undone, undo-failed
     """
 
@@ -43,6 +44,11 @@ class StepState(msgspec.Struct, frozen=True, omit_defaults=True):
     def open(self) -> bool:
         """Whether the outcome is not known yet."""
         return self.status in {"running", "late"}
+
+    @property
+    def may_be_done(self) -> bool:
+        """Whether there is something to undo."""
+        return self.status in {"done", "unknown"}
 
 
 class OriginState(msgspec.Struct, frozen=True, omit_defaults=True):
