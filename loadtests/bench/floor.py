@@ -21,7 +21,7 @@ _WINDOW = 512
 
 #: What the calls of pumps, doors and runners answer when all is well.
 _FINE = {
-    b"SENT", b"OK", b"ALIVE", b"FIRED", b"FENCED", b"TAKEN", b"SETTLED", b"RENEWED", b"BREAKER",
+    b"SENT", b"OK", b"ALIVE", b"FIRED", b"TAKEN", b"SETTLED", b"RENEWED", b"BREAKER",
 }  # fmt: skip
 
 #: The one check that cannot hold in a replay: the server's clock gives the ids of inbox entries.

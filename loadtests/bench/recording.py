@@ -2,13 +2,15 @@
 
 import pickle
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from wherry.engine.changes import Changes
 from wherry.store import link
 from wherry.store.calls import FunctionCall
+from wherry.store.client import Committed, Store
 from wherry.store.link import Link
 
 Words = list[Any]
@@ -17,18 +19,34 @@ Words = list[Any]
 def record_calls(file: Path) -> None:
     """From now on, append each call that this process makes to a file of its own.
 
-    The time is taken before a call is sent: what follows from a call was sent after it.
+    The time is taken before a call is sent: what follows from a call was sent after it. Turns that
+    were refused are left out, since they stored nothing.
     """
     out = file.open("ab")
-    plain = FunctionCall.words
+    plain, plainly_commit = FunctionCall.words, Store.commit_each
+    commits: list[tuple[int, Words]] = []
 
     def recorded(call: FunctionCall, namespace: str) -> Words:
         words = plain(call, namespace)
-        pickle.dump((time.monotonic_ns(), words), out)
-        out.flush()
+        entry = (time.monotonic_ns(), words)
+        if call.verb == "commit":
+            commits.append(entry)
+        else:
+            pickle.dump(entry, out)
+            out.flush()
         return words
 
+    def commit_each(store: Store, many: Iterable[Changes], **options: int) -> list[Any]:
+        commits.clear()
+        found = plainly_commit(store, many, **options)
+        for entry, said in zip(commits, found, strict=True):
+            if isinstance(said, Committed):
+                pickle.dump(entry, out)
+        out.flush()
+        return found
+
     FunctionCall.words = recorded  # type: ignore[method-assign, assignment]
+    Store.commit_each = commit_each  # type: ignore[method-assign, assignment]
 
 
 def record_calls_of_runners(file: Path) -> None:
@@ -60,12 +78,13 @@ def verb_of(words: Sequence[Any]) -> str:
 @contextmanager
 def recording(file: Path) -> Iterator[None]:
     """Record the calls of this process for a while."""
-    plain = FunctionCall.words
+    plain, plainly_commit = FunctionCall.words, Store.commit_each
     record_calls(file)
     try:
         yield
     finally:
         FunctionCall.words = plain  # type: ignore[method-assign]
+        Store.commit_each = plainly_commit  # type: ignore[method-assign]
 
 
 def recorded_calls(files: Sequence[Path]) -> list[Words]:
