@@ -51,6 +51,16 @@ S = TypeVar("S")
 ADDRESS = Address("Ann", "Quay 1", "Rotterdam", "NL")
 TIMEOUT = timedelta(seconds=30)
 
+#: Ten p1 for 10.00, ten p2 for 2.50, and 100.00 EUR in the account.
+OPENING: list[tuple[str, Command[Any, Any]]] = [
+    ("product/p1", RegisterProduct("The p1", Decimal("10.00"), "EUR")),
+    ("product/p1", UpdateStock(10)),
+    ("product/p2", RegisterProduct("The p2", Decimal("2.50"), "EUR")),
+    ("product/p2", UpdateStock(10)),
+    ("account/acc", OpenAccount("Ann", "EUR")),
+    ("account/acc", CreditAccount(Decimal("100.00"), "first money")),
+]
+
 
 @dataclass
 class Outside:
@@ -225,18 +235,12 @@ def shop(
     seed: int | None = None,
     batch: int = 1,
 ) -> Shop:
-    """Ten p1 for 10.00, ten p2 for 2.50, and 100.00 EUR in the account.
-
-    `waiting` calls are not answered until the test says what became of them.
-    """
+    """A shop that has opened. `waiting` calls are not answered until the test says what became of them."""
     outside = Outside()
     answered = {c: fn for c, fn in outside.functions().items() if c not in set(waiting)}
     world = World(orders.app, partitions=partitions, seed=seed, batch=batch, outside=answered)
-    for name, price in (("p1", "10.00"), ("p2", "2.50")):
-        world.send(f"product/{name}", RegisterProduct(f"The {name}", Decimal(price), "EUR"))
-        world.send(f"product/{name}", UpdateStock(10))
-    world.send("account/acc", OpenAccount("Ann", "EUR"))
-    world.send("account/acc", CreditAccount(Decimal("100.00"), "first money"))
+    for address, command in OPENING:
+        world.send(address, command)
     return Shop(world, outside)
 
 
