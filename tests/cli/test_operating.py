@@ -145,3 +145,10 @@ def test_the_version_is_printed(wherry: Wherry) -> None:
     plain = wherry("version").out.strip()
     assert wherry("--version").out.strip() == plain
     assert wherry("version", "-o", "json").json == {"version": plain}
+
+
+def test_queues_show_every_partition(wherry: Wherry) -> None:
+    """S122: by the command, too."""
+    done = wherry("queues")
+    assert done.code == 0
+    assert {"partition", "waiting", "oldest_at", "entities"} == set(done.json["items"][0])

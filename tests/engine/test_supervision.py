@@ -122,7 +122,7 @@ def dig_and_fail(world: World, how: str, times: int = 1, to: str = "mine/a") -> 
 
 
 def test_a_transient_error_restarts_the_entity_from_its_log() -> None:
-    """S114: the state is what the log tells, whatever the handler did to it."""
+    """S114 S137: the state is what the log tells, whatever the handler did to it."""
     world = World(app)
     assert world.send("mine/a", Dig()).reply == 1
     dig_and_fail(world, "transient")
@@ -143,7 +143,7 @@ def test_what_the_turn_has_decided_survives_the_restart() -> None:
 
 
 def test_a_persistence_error_stops_the_entity() -> None:
-    """S115."""
+    """S115: and nobody else."""
     world = World(app)
     dig_and_fail(world, "persistence")
 
@@ -171,7 +171,7 @@ def test_its_siblings_go_on() -> None:
 
 
 def test_three_restarts_in_a_minute_are_allowed_and_the_fourth_stops() -> None:
-    """S113, S117."""
+    """S113 S117: and who has the list learns of it."""
     world = World(app)
     dig_and_fail(world, "transient", times=3)
     assert world.send("mine/a", Dig()).reply == 1
@@ -182,12 +182,22 @@ def test_three_restarts_in_a_minute_are_allowed_and_the_fourth_stops() -> None:
 
 
 def test_restarts_that_are_a_minute_old_are_forgotten() -> None:
-    """S113."""
+    """S113: the window moves on."""
     world = World(app)
     dig_and_fail(world, "transient", times=3)
     world.advance(timedelta(seconds=60))
     dig_and_fail(world, "transient", times=3)
     assert world.send("mine/a", Dig()).reply == 1
+
+
+def test_what_does_not_count_any_more_is_not_kept() -> None:
+    world = World(app)
+    dig_and_fail(world, "transient")
+    dig_and_fail(world, "other", to="mine/b")
+    world.advance(timedelta(seconds=60))
+    for mine in ("mine/a", "mine/b"):
+        world.send(mine, Dig())
+    assert list(world.attention) == ["mine/b"]
 
 
 def test_an_operator_restarts_it() -> None:

@@ -43,7 +43,7 @@ RESERVED_KINDS = frozenset(
         "idem",
         "feed",
     }
-    | {"sagas", "breakers"}  # paths of HTTP
+    | {"sagas", "breakers", "queues"}  # paths of HTTP
 )
 #: What an entity's key may be: no colon (`rotterdam:log` is a log), no braces (a hash tag).
 KEY_PATTERN = re.compile(r"[A-Za-z0-9_.~@-]{1,128}")

@@ -17,6 +17,7 @@ from wherry.cli import (
     effects,
     keys,
     processes,
+    queues,
     read,
     replay,
     sagas,
@@ -47,8 +48,8 @@ def build() -> App:
         help_format="plaintext",
     )
     for group in (
-        system, demo, send, read, sagas, attention, effects, dead, replay, keys, doctor, deploy,
-        processes,
+        system, demo, send, read, sagas, attention, effects, queues, dead, replay, keys, doctor,
+        deploy, processes,
     ):  # fmt: skip
         group.add_to(app)
     app.command(show_version, name="version", group=OPERATE)

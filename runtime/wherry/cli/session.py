@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from wherry.gateway.breakers import Breakers
     from wherry.gateway.dead import DeadLetters
     from wherry.gateway.effects import Effects
+    from wherry.gateway.queues import Queues
     from wherry.gateway.sending import Sender
     from wherry.gateway.views import Views
     from wherry.settings import LoadedSettings, Settings
@@ -74,6 +75,13 @@ class Session:
         from wherry.gateway.breakers import Breakers
 
         return Breakers(self.runtime)
+
+    @cached_property
+    def queues(self) -> "Queues":
+        """What waits in the inboxes."""
+        from wherry.gateway.queues import Queues
+
+        return Queues(self.runtime)
 
 
 @contextmanager

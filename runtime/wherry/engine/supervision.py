@@ -51,11 +51,20 @@ def judge(
     if directive == "resume":
         return Verdict(directive)
     if directive == "restart":
-        since = now_ms - round(rules.within.total_seconds() * 1000)
-        restarts = tuple(at for at in (before.restarts if before else ()) if at > since)
+        restarts = _counting(rules, before, now_ms) if before else ()
         if len(restarts) < rules.restarts:
             kept = msgspec.structs.replace(failed, restarts=(*restarts, now_ms), stopped_at=0)
             return Verdict(directive, kept)
         directive = "too-many-restarts"
     stopped = msgspec.structs.replace(failed, directive=directive, restarts=restarts)
     return Verdict(directive, stopped)
+
+
+def is_over(rules: OneForOne, kept: Attention, now_ms: int) -> bool:
+    """Whether an entity goes on, and its restarts are so old that they do not count any more."""
+    return not kept.stopped and not _counting(rules, kept, now_ms)
+
+
+def _counting(rules: OneForOne, kept: Attention, now_ms: int) -> tuple[int, ...]:
+    since = now_ms - round(rules.within.total_seconds() * 1000)
+    return tuple(at for at in kept.restarts if at > since)

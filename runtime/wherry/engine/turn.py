@@ -36,7 +36,7 @@ from wherry.engine.record import (
 )  # fmt: skip
 from wherry.engine.registry import Registry, split_address
 from wherry.engine.specs import CommandSpec
-from wherry.engine.supervision import RESTART, STOPPED, Attention, judge
+from wherry.engine.supervision import RESTART, STOPPED, Attention, is_over, judge
 from wherry.errors import Damaged, Invalid, NotFound, Rejected
 
 #: A turn takes no further entry after this many deliveries: a commit must stay short.
@@ -97,6 +97,8 @@ class Turn:
 
     def process(self) -> Changes:
         """Process what was taken until it or the budget ends."""
+        if self.attention:
+            self._forget_old_restarts()
         for entry, delivery in self._arrived:
             if isinstance(delivery, Delivery):
                 self._cascade(delivery)
@@ -340,6 +342,14 @@ class Turn:
         else:
             self._bury(envelope, to_json(envelope), STOPPED, said)
         return "rejected"
+
+    def _forget_old_restarts(self) -> None:
+        """What is out of its window does not count any more."""
+        for address, kept in list(self.attention.items()):
+            kind = self.registry.kinds.get(address.partition("/")[0])
+            if kind and is_over(kind.supervision, kept, self.changes.now_ms):
+                del self.attention[address]
+                self.changes.attention[address] = b""
 
     def _is_stopped(self, address: str) -> bool:
         found = self.attention.get(address)

@@ -18,6 +18,7 @@ from wherry.http.entities import Entities
 from wherry.http.health import Health
 from wherry.http.metrics import Meters
 from wherry.http.problems import HANDLERS
+from wherry.http.queues import Queues
 from wherry.http.reference import Reference
 from wherry.http.sagas import Sagas
 from wherry.http.service import Service
@@ -63,6 +64,7 @@ def _routes(service: Service, meters: Meters) -> list[Route]:
         _on("/v1/effects/{id}/retry", post=effects.retry),
         _on("/v1/effects/{id}/resolve", post=effects.resolve),
         _on("/v1/breakers", get=effects.breakers),
+        _on("/v1/queues", get=Queues(service).listed),
         _on("/v1/dead", get=dead.listed),
         _on("/v1/dead/retry", post=dead.retry_all),
         _on("/v1/dead/{id}", get=dead.show),

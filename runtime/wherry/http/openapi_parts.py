@@ -132,6 +132,13 @@ SCHEMAS: Json = {
         target=_TEXT, state={"enum": ["closed", "open", "half-open"]}, failures=_COUNT,
         since=_or_null(_INSTANT), retry_at=_or_null(_INSTANT),
     ),
+    "Queue": _object(
+        "partition waiting oldest_at entities",
+        partition=_COUNT, waiting=_COUNT, oldest_at=_or_null(_INSTANT),
+        entities={"type": "array", "items": _object(
+            "entity waiting", entity=_TEXT, waiting=_COUNT,
+        )},
+    ),
     "Attention": _object(
         "entity stopped directive since error command command_id version code restarts",
         entity=_TEXT, stopped=_FLAG, since=_INSTANT, error=_TEXT, command=_TEXT, command_id=_TEXT,
@@ -354,6 +361,10 @@ COMMON_PATHS: Json = {
     "/v1/breakers": {"get": _get(
         "breakers.list", "effects", "Whether calls may pass", [],
         response("By target", _items("Breaker")),
+    )},
+    "/v1/queues": {"get": _get(
+        "queues.list", "process", "What waits, and for whom", refs("Limit"),
+        response("By partition", _items("Queue")),
     )},
     "/v1/dead": {"get": _get("dead.list", "dead letters", "List",
                              refs("Limit", "OfEntity", "OfCode"),

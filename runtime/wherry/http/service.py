@@ -11,6 +11,7 @@ from wherry.gateway.attention import AttentionList
 from wherry.gateway.breakers import Breakers
 from wherry.gateway.dead import DeadLetters
 from wherry.gateway.effects import Effects
+from wherry.gateway.queues import Queues
 from wherry.gateway.sending import Sender
 from wherry.gateway.views import Views
 from wherry.http.courier import Courier
@@ -40,6 +41,7 @@ class Service:
     attention: AttentionList = field(init=False)
     effects: Effects = field(init=False)
     breakers: Breakers = field(init=False)
+    queues: Queues = field(init=False)
     courier: Courier = field(init=False)
     draining: bool = False
 
@@ -50,6 +52,7 @@ class Service:
         self.attention = AttentionList(self.runtime)
         self.effects = Effects(self.runtime, sender)
         self.breakers = Breakers(self.runtime)
+        self.queues = Queues(self.runtime)
         self.courier = Courier(self.runtime, sender)
 
     async def read(self, view: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
