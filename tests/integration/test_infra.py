@@ -50,4 +50,18 @@ def test_a_unit_starts_its_role_keeps_it_running_and_lets_it_finish(unit: Path) 
 
 
 def test_each_role_has_a_unit() -> None:
+    """S143 S136: a node runs any of them, as many as it likes; the page says how."""
     assert [unit.stem for unit in UNITS] == ["wherry-scheduler", "wherry-serve", "wherry-worker@"]
+    page = (INFRA.parent / "docs" / "how-to" / "run.md").read_text()
+    assert "on as many machines as you want" in page
+    assert all(
+        f"wherry {unit.stem.removeprefix('wherry-').removesuffix('@')}" in page for unit in UNITS
+    )
+
+
+def test_the_choice_of_the_event_store_is_written_down() -> None:
+    """S142: with what was not chosen, and what follows from it."""
+    index = (INFRA.parent / "docs" / "adr" / "index.md").read_text()
+    page = (INFRA.parent / "docs" / "adr" / "0018-redis-streams-as-the-event-store.md").read_text()
+    assert "0018-redis-streams-as-the-event-store.md" in index
+    assert {"## Decision", "## What follows", "## Not chosen"} <= set(page.splitlines())
