@@ -235,7 +235,7 @@ def shop(
     seed: int | None = None,
     batch: int = 1,
 ) -> Shop:
-    """A shop that has opened. `waiting` calls are not answered until the test says what became of them."""
+    """A shop that has opened. Calls that are `waiting` are answered by the test."""
     outside = Outside()
     answered = {c: fn for c, fn in outside.functions().items() if c not in set(waiting)}
     world = World(orders.app, partitions=partitions, seed=seed, batch=batch, outside=answered)

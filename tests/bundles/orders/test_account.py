@@ -110,7 +110,7 @@ def test_a_currency_that_is_named_must_fit(command: Command[AccountKind, Any]) -
 
 
 def test_a_valid_account_says_what_it_has() -> None:
-    """S51 S52."""
+    """S51 S52: its currency and its balance."""
     anns().when(ValidateAccount()).then(reply=AccountValid("acc", "EUR", euros("100.00")))
 
 

@@ -134,7 +134,7 @@ def test_a_payment_that_succeeds_after_the_order_has_given_up_is_refunded() -> N
 
 
 def test_a_label_that_comes_after_the_order_has_given_up_is_cancelled() -> None:
-    """S72 S110."""
+    """S72 S110: nobody waits for it any more."""
     found = preparing()
     found.wait(PATIENCE + 1)
     found.finish()

@@ -270,7 +270,7 @@ def test_until_the_parcel_has_gone_an_order_can_be_cancelled(state: OrderState) 
 
 
 def test_an_order_with_a_label_can_be_cancelled_and_the_carrier_hears_of_it() -> None:
-    """S16 S70."""
+    """S16 S70: the booking is cancelled."""
     found = labelled()
 
     found.world.send("order/o1", CancelOrder("changed my mind"))

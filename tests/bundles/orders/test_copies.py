@@ -111,7 +111,7 @@ def test_each_message_comes_twice(flow: Callable[[], Shop], late: bool) -> None:
 
 @pytest.mark.parametrize("seed", range(10))
 def test_all_messages_of_many_orders_come_twice_in_any_order_of_turns(seed: int) -> None:
-    """S106 S135."""
+    """S106 S135: and among them those that fail."""
     with copying(lambda _: True) as _:
         found = shop(seed=seed, batch=3)
         found.outside.next(Capture, "ok", "decline", "unknown", "failed")

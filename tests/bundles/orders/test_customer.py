@@ -32,7 +32,7 @@ def test_a_notice_is_stored() -> None:
 
 
 def test_a_notice_is_given_once() -> None:
-    """S106."""
+    """S106: a copy of the message tells nothing new."""
     ann().when(CONFIRM).when(CONFIRM).then()
 
 

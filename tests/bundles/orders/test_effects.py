@@ -77,7 +77,7 @@ def test_a_capture_is_made_and_can_be_found(outside: Outside, key: str) -> None:
 
 
 def test_a_capture_is_refunded_and_voided(outside: Outside, key: str) -> None:
-    """S41 S45."""
+    """S41 S45: with the transaction, and with the key."""
     call(capture, CAPTURE, key)
 
     back = call(refund, Refund(f"tx-{key}", Decimal("2.50"), "EUR"), f"refund-{key}")
@@ -89,7 +89,7 @@ def test_a_capture_is_refunded_and_voided(outside: Outside, key: str) -> None:
 
 
 def test_a_booking_is_made_found_and_cancelled(outside: Outside, key: str) -> None:
-    """S68 S70."""
+    """S68 S70: the label, as the carrier knows it."""
     assert call(find_booking, BOOKING, key) is None
     assert Booked(f"track-{key}") == call(book, BOOKING, key)
     assert Booked(f"track-{key}") == call(find_booking, BOOKING, key)

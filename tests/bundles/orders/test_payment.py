@@ -173,7 +173,7 @@ def test_a_payment_is_processed_once(events: tuple[Event, ...], status: PaymentS
 def test_answers_that_come_again_change_nothing(
     events: tuple[Event, ...], status: PaymentStatus
 ) -> None:
-    """S106."""
+    """S106: nor does an answer that says something else."""
     found = paying(*events)
     debited = AccountDebited("acc", Decimal("80.00"), AMOUNT, "o1", "o1")
     answers: list[tuple[Any, Any, Any]] = [

@@ -145,7 +145,7 @@ def test_a_late_copy_of_a_reservation_holds_nothing(ended: Event) -> None:
 
 
 def test_a_release_gives_everything_back_once() -> None:
-    """S65 S66 S106."""
+    """S65 S66 S106: the second time there is nothing to give."""
     done = tea(O1).when(ReleaseReservation("o1"))
 
     back = ReservationReleased("o1", 4)
@@ -196,7 +196,7 @@ def test_what_is_not_held_is_not_sold() -> None:
 
 
 def test_what_was_sold_comes_back_once() -> None:
-    """S105 S106."""
+    """S105 S106: the second time is answered as the first."""
     done = tea(O1, SOLD).when(RestockItems("o1", 4))
 
     back = ItemsRestocked("o1", 4)

@@ -31,7 +31,7 @@ def test_a_return_that_is_accepted_refunds_and_restocks() -> None:
 
 
 def test_a_return_is_accepted_once() -> None:
-    """S106."""
+    """S106: the second time changes nothing."""
     found = return_requested()
     for _ in range(2):
         assert "done" == found.world.send("order/o1", AcceptReturn()).status
@@ -41,7 +41,7 @@ def test_a_return_is_accepted_once() -> None:
 
 
 def test_a_return_is_of_a_parcel_that_is_under_way() -> None:
-    """S37 S38."""
+    """S37 S38: in any other state it is refused."""
     for state in STATES:
         found = in_state(state)
         sent = found.world.send("order/o1", RequestReturn("too small"))
@@ -56,7 +56,7 @@ def test_what_nobody_wants_to_return_is_not_accepted(state: OrderState) -> None:
 
 
 def test_a_carrier_that_brings_it_back_asks_for_the_return() -> None:
-    """S37 S73."""
+    """S37 S73: in place of the customer."""
     found = shipped()
     found.world.send("shipment/o1", UpdateShipmentStatus("Returned", "nobody at home"))
 

@@ -78,7 +78,7 @@ def test_a_shipment_asks_the_carrier_for_a_label() -> None:
 
 
 def test_a_label_is_told_to_who_waits() -> None:
-    """S72."""
+    """S72: the order gets its tracking number."""
     done = at("Requested").answered(LABEL, BookShipment, Booked("track-1"))
 
     done.then(CREATED)
@@ -133,7 +133,7 @@ def test_every_pair_of_statuses(old: str, new: ShipmentStatus) -> None:
 
 
 def test_the_order_is_told_where_the_parcel_is() -> None:
-    """S69 S73 S104."""
+    """S69 S73 S104: by a message, once for each status."""
     done = at("Created").when(UpdateShipmentStatus("Shipped", "Rotterdam"))
 
     done.then(moved("Shipped", "Rotterdam"), reply=ShipmentResult("o1", "o1", "Shipped", "track-1"))
@@ -142,7 +142,7 @@ def test_the_order_is_told_where_the_parcel_is() -> None:
 
 
 def test_a_delivery_has_a_time() -> None:
-    """S74."""
+    """S74: the time at which it was told."""
     done = at("OutForDelivery").when(UpdateShipmentStatus("Delivered", "Quay 1"))
 
     done.then(moved("Delivered", "Quay 1"), ShipmentDelivered("o1", "o1", START))
@@ -192,7 +192,7 @@ def test_before_the_parcel_has_gone_a_shipment_can_be_cancelled() -> None:
 
 @pytest.mark.parametrize("status", ["Failed", "Cancelled"])
 def test_what_will_not_be_sent_is_cancelled_already(status: str) -> None:
-    """S106."""
+    """S106: so it is told once more how it is."""
     done = at(status).when(CANCEL).then()
 
     assert (status, ()) == (done.reply.status, done.sends)

@@ -1,7 +1,7 @@
 """How the order system is made: names, places, types of messages, supervision."""
 
 import ast
-from dataclasses import FrozenInstanceError, fields, is_dataclass
+from dataclasses import FrozenInstanceError, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,22 @@ from orders.messages.values import Address, OrderItem
 from orders.order import order
 from orders.supervision import SUPERVISION
 from tests.support.shop import ADDRESS, shop
-from wherry import Command, Damaged, Event, Rejected, Transient
+from wherry import (
+    Accepted,
+    App,
+    Command,
+    Context,
+    Damaged,
+    Entity,
+    Event,
+    Kind,
+    Rejected,
+    Transient,
+    accept,
+    message,
+)
 from wherry.engine.registry import Registry
-from wherry.testing import given
+from wherry.testing import World, given
 
 APP = orders.app
 SEEDS = {
@@ -70,7 +83,7 @@ def test_messages_are_immutable_and_of_two_sorts(message: type[Any]) -> None:
 
 
 def test_a_message_cannot_be_changed() -> None:
-    """S3."""
+    """S3: not even by who has made it."""
     item = OrderItem("p1", 2)
 
     with pytest.raises(FrozenInstanceError):
@@ -109,7 +122,7 @@ ITEM = OrderItem("p1", 1)
     ],
 )
 def test_an_order_has_limits(command: CreateOrder) -> None:
-    """S130."""
+    """S130: ids, quantities and texts are what they can be."""
     given(order, key="o1").when(command).then_rejected("invalid")
 
 
@@ -165,3 +178,54 @@ def imported(file: Path) -> set[str]:
             case _:
                 pass
     return found
+
+
+def test_every_actor_has_its_unit_tests() -> None:
+    """S132 S133: a file for each; the flows among them are tested with the kit that authors use."""
+    files = {file.name for file in Path(__file__).parent.glob("test_*.py")}
+
+    assert {f"test_{kind}.py" for kind in APP.entities} <= files
+    assert {"test_flow.py", "test_compensation.py", "test_check.py", "test_copies.py"} <= files
+
+
+# -- a new service, beside the others --------------------------------------------------------------
+
+
+class LoyaltyKind(Kind):
+    name = "loyalty"
+
+
+@message
+class Collect(Command[LoyaltyKind, int]):
+    order_id: str
+    points: int
+
+
+@message
+class Collected(Event):
+    order_id: str
+    points: int
+
+
+@dataclass(frozen=True)
+class Loyalty:
+    points: int = 0
+
+
+def test_a_new_service_is_a_file_and_a_name_in_the_list() -> None:
+    """S139: the engine is what it was, and so are the other services."""
+    loyalty = Entity(LoyaltyKind, Loyalty())
+
+    @loyalty.handles(Collect)
+    def collect(state: Loyalty, command: Collect, ctx: Context) -> Accepted[int]:
+        total = state.points + command.points
+        return accept(command, Collected(command.order_id, command.points), reply=total)
+
+    @loyalty.folds(Collected)
+    def collected(state: Loyalty, event: Collected) -> Loyalty:
+        return Loyalty(state.points + event.points)
+
+    world = World(APP + App([loyalty]))
+    for _ in range(2):
+        sent = world.send("loyalty/ann", Collect("o1", 10))
+    assert 20 == sent.reply
