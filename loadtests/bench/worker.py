@@ -6,9 +6,9 @@ from typing import cast
 
 from loadtests.bench.recording import record_calls, record_calls_of_runners
 from loadtests.bench.source import source_of
+from wherry.workers.options import RunnerOptions
 from wherry.workers.pump import PumpOptions
 from wherry.workers.roles import EFFECTS, Role
-from wherry.workers.runner import RunnerOptions
 from wherry.workers.worker import work
 
 

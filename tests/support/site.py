@@ -25,9 +25,9 @@ from wherry.gateway.requests import Options, Request, command, saga_start
 from wherry.gateway.sending import Sender
 from wherry.store.server import Server
 from wherry.wiring import Bundles, deploy, open_runtime
+from wherry.workers.options import RunnerOptions
 from wherry.workers.pump import PumpOptions
 from wherry.workers.queue import open_queue
-from wherry.workers.runner import RunnerOptions
 
 ROOT = Path(__file__).parents[2]
 NAMESPACE = "t"

@@ -65,7 +65,7 @@ def in_a_loop(test: Callable[[Door, Redis], Coroutine[Any, Any, None]]) -> None:
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody is let in because time goes by, unless a test says so."""
-    monkeypatch.setattr(doors, "CAUTION_S", 1_000.0)
+    monkeypatch.setattr(doors, "LOOK_S", 1_000.0)
 
 
 async def settle() -> None:
@@ -123,10 +123,39 @@ def test_each_answer_lets_more_in() -> None:
 
 
 def test_a_slow_target_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doors, "CAUTION_S", 0.01)
+    monkeypatch.setattr(doors, "LOOK_S", 0.001)
 
     async def test(door: Door, redis: Redis) -> None:
         await asyncio.wait_for(asyncio.gather(*entering(door, 50)), 60)
+
+    in_a_loop(test)
+
+
+def test_nobody_is_let_in_while_the_breaker_is_told_that_enough_have_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(doors, "LOOK_S", 0.001)
+
+    async def test(door: Door, redis: Redis) -> None:
+        told = asyncio.Event()
+        ask = redis.ask
+
+        async def slowly(target: str, asking: Asking) -> Permission:
+            if asking.failed:
+                await told.wait()
+                redis.is_open(until=9_000)
+            return await ask(target, asking)
+
+        door.ask = slowly
+        tasks = entering(door, 50)
+        await settle()
+        for _ in range(3):
+            door.left(well=False)
+        await asyncio.sleep(0.1)
+        assert inside(tasks) == 3
+        told.set()
+        await asyncio.wait(tasks, timeout=60)
+        assert turned_away(tasks) == 47
 
     in_a_loop(test)
 

@@ -63,7 +63,7 @@ def worker(
 def _work(runtime: "Runtime", settings: "Settings", options: "PumpOptions", role: "Role") -> None:
     from wherry.supervisor.ready import announce
     from wherry.tracing import trace_as
-    from wherry.workers.runner import RunnerOptions
+    from wherry.workers.options import RunnerOptions
     from wherry.workers.worker import work
 
     trace_as(f"wherry-{role}")

@@ -21,8 +21,10 @@ from wherry.store.effects import Permission
 
 log = logging.getLogger(__name__)
 
-#: How long calls wait for news of those before them.
-CAUTION_S = 0.2
+#: How long calls wait for news of those before them: so many looks, each after a while. (One long
+#: while would be over at once when our own loop was busy with something else.)
+LOOKS = 8
+LOOK_S = 0.05
 #: Calls that a half-open breaker does not let in ask again after this long, ms.
 PATIENCE_MS = 500
 #: A probe of which nothing was heard loses its place this long after its time limit, ms.
@@ -60,6 +62,7 @@ class Door:
     _careful: _Waiting = field(default_factory=deque)
     _talk: "asyncio.Task[None] | None" = None
     _alarm: asyncio.TimerHandle | None = None
+    _looked: int = 0
 
     async def enter(self) -> None:
         """Wait until a call may be made. Raises Shut when it may not."""
@@ -155,15 +158,22 @@ class Door:
                 may.set_result(None)
                 self._unproven += 1
                 room -= 1
+                self._looked = 0
         self._watch_clock()
 
     def _watch_clock(self) -> None:
         if self._careful and self._alarm is None:
-            self._alarm = asyncio.get_running_loop().call_later(CAUTION_S, self._no_news)
+            self._alarm = asyncio.get_running_loop().call_later(LOOK_S, self._look)
 
-    def _no_news(self) -> None:
+    def _look(self) -> None:
+        """Nothing was heard for a while, neither good nor bad."""
         self._alarm = None
-        self._admit(all_of_them=True)
+        self._looked += 1
+        bad_news = self._failures >= self.target.breaker.failures  # and the breaker is being told
+        if self._looked < LOOKS or bad_news:
+            self._watch_clock()
+        else:
+            self._admit(all_of_them=True)
 
     def _turn_away(self) -> None:
         """The breaker opened while they waited."""

@@ -3,25 +3,22 @@
 A job carries no data: they take the namespace, and `isolated` which attempt at which call it is.
 """
 
-import asyncio
 import logging
 import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import uvloop
 from rq import Queue, Worker, get_current_job
 
 from wherry.errors import Misconfigured
 from wherry.store.client import reaching
 from wherry.wiring import Runtime
-from wherry.workers import isolated as processes
+from wherry.workers.options import RunnerOptions
 from wherry.workers.outside import ask_for_help, ask_for_runner, ensure_runner, is_call_near
 from wherry.workers.pump import Pump, PumpOptions
 from wherry.workers.queue import enqueue_pump, is_empty, open_queue
 from wherry.workers.roles import EFFECTS, ISOLATED, PUMPS, Role
-from wherry.workers.runner import Hands, Runner, RunnerOptions
 
 log = logging.getLogger(__name__)
 
@@ -89,10 +86,17 @@ def sweep(namespace: str) -> int:
 
 def run_effects(namespace: str) -> int:
     """Carry out calls to the outside world until there are none; return how many attempts."""
+    import asyncio  # pumps start without all of this
+
+    import uvloop
+
+    from wherry.workers.isolated import Isolation
+    from wherry.workers.runner import Hands, Runner
+
     place = _workplace(namespace)
     runtime = place.runtime
     store, queue = runtime.store, place.queue_for(EFFECTS)
-    isolation = processes.Isolation(store, place.queue_for(ISOLATED))
+    isolation = Isolation(store, place.queue_for(ISOLATED))
     hands = Hands(
         place.stopping, lambda: _wake_pump(place), isolation.isolate, isolation.recall,
         lambda: ask_for_help(queue, namespace), place.alive,
@@ -112,6 +116,8 @@ def run_effects(namespace: str) -> int:
 
 def isolated(namespace: str, partition: int, effect_id: str, n: int, lost: bool) -> None:  # noqa: FBT001 - RQ passes it by position
     """Carry out one call in this process, which was forked for it."""
+    from wherry.workers import isolated as processes
+
     place = _workplace(namespace)
     runtime = place.runtime
     processes.require_partition(runtime.registry, partition)

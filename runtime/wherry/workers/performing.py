@@ -8,7 +8,7 @@ import asyncio
 import inspect
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,6 +16,7 @@ import msgspec
 
 from wherry import tracing
 from wherry.authoring.effect import Attempt, EffectFunction
+from wherry.engine.specs import TargetSpec
 from wherry.errors import Rejected, Transient
 from wherry.workers.attempts import Came, Case, NotDone, NotTold, Refused, Replied, Unclear, may_run
 from wherry.workers.held import Held, problem_of, said
@@ -152,6 +153,12 @@ class InRunner:
             async with asyncio.timeout(held.limit_s):
                 return await function(held.command, given)
         return await self._in_thread(function, held)
+
+    def prepare(self, targets: Iterable[TargetSpec]) -> None:
+        """Make the shared client now: it takes a while, and the loop would stand still."""
+        specs = (spec for target in targets for spec in target.effects.values())
+        if any(inspect.iscoroutinefunction(spec.rule.run) for spec in specs):
+            self._http()
 
     async def close(self) -> None:
         """Close the connections that calls have shared."""

@@ -34,6 +34,7 @@ from wherry.workers.attempts import (
 from wherry.workers.door import Door, Shut
 from wherry.workers.held import Held, Unusable, hold, parking, settling
 from wherry.workers.ledger import Ledger
+from wherry.workers.options import RunnerOptions
 from wherry.workers.performing import InRunner, attempt, is_well
 
 log = logging.getLogger(__name__)
@@ -42,30 +43,6 @@ log = logging.getLogger(__name__)
 _LAST_WORDS_S = 0.6
 #: How often RQ is told that the job goes on, and whether others should help.
 _REPORT_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class RunnerOptions:
-    """How a runner behaves. Times are in seconds.
-
-    concurrency  calls that it carries out at once
-    threads      those of them that are plain functions
-    lease        how long a call is its own; a killed runner's calls wait this long
-    renew        how often it renews its leases
-    beat         how often it looks for calls by itself, beneath the channel
-    linger       how long it stays when there is nothing to do
-    ahead        it also stays when a call is due within this time
-    grace        how long calls may go on when it has to stop
-    """
-
-    concurrency: int = 500
-    threads: int = 64
-    lease: float = 15.0
-    renew: float = 5.0
-    beat: float = 1.0
-    linger: float = 5.0
-    ahead: float = 60.0
-    grace: float = 1.5
 
 
 @dataclass
@@ -97,7 +74,7 @@ class Runner:
     url: str
     keys: Keys
     registry: Registry
-    options: RunnerOptions = RunnerOptions()
+    options: RunnerOptions = field(default_factory=RunnerOptions)
     hands: Hands = field(default_factory=Hands)
     code: str = ""
     handled: int = 0
@@ -117,6 +94,7 @@ class Runner:
         self._performer = InRunner(self.options.concurrency, self.options.threads)
         self._stir = asyncio.Event()
         self._active_at = time.monotonic()
+        await asyncio.to_thread(self._performer.prepare, self.registry.targets.values())
         listening = asyncio.create_task(self._listen())
         beside = [asyncio.create_task(w) for w in (self._renew(), self._watch(), self._report())]
         try:

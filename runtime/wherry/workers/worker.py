@@ -24,12 +24,11 @@ from rq.worker import WorkerStatus
 from wherry.errors import Unreachable, WherryError
 from wherry.store.client import connect, reaching
 from wherry.wiring import Runtime
-from wherry.workers.isolated import was_killed
 from wherry.workers.jobs import Workplace, ensure_pump, open_workplace, start_runner
+from wherry.workers.options import RunnerOptions
 from wherry.workers.pump import PumpOptions
 from wherry.workers.queue import WherryJob, enqueue_pump, open_queue
 from wherry.workers.roles import EFFECTS, ISOLATED, PUMPS, Role
-from wherry.workers.runner import RunnerOptions
 from wherry.workers.schedule import ensure_sweep
 
 log = logging.getLogger(__name__)
@@ -162,6 +161,8 @@ def _start(place: Workplace, role: Role) -> PumpWorker | IsolatedWorker:
     name = f"{queue.name}.{socket.gethostname()}.{os.getpid()}.{time.time_ns() % 1_000_000}"
     if role != ISOLATED:
         return _reach(lambda: PumpWorker([queue], name=name, connection=queue.connection))
+    from wherry.workers.isolated import was_killed
+
     worker = _reach(lambda: IsolatedWorker([queue], name=name, connection=queue.connection))
     worker.killed = lambda job: was_killed(runtime.store, runtime.registry, job)
     return worker
