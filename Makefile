@@ -65,7 +65,7 @@ chaos: $(READY)  ## kill processes while they work: make chaos KILLS=200
 cover: $(READY)  ## tests, with the lines and branches that none of them runs
 	$(BIN)/pytest -q -m "not chaos" --cov --cov-report=term-missing
 
-demo: $(INSTALLED)  ## vessels dock, ports fill up, sagas turn back; with a server of its own
+demo: $(INSTALLED)  ## vessels dock, orders are paid and shipped, what fails goes back; with a server of its own
 	$(BIN)/wherry demo
 
 load: $(READY)  ## locust on a system of its own; LOAD_SECONDS, LOAD_USERS, ... are in loadtests/run.py

@@ -105,18 +105,22 @@ def deploy(runtime: Runtime) -> dict[str, str]:
     check(runtime.registry)
     require_safe(runtime.redis)
     store = runtime.store
+    now_ms = store.now_ms()
     with reaching():
         library.load(runtime.redis, runtime.namespace, runtime.registry)
-        runtime.redis.hsetnx(store.keys.deployment, "partitions", str(runtime.registry.partitions))
-        runtime.redis.hset(
+        # In one step: who starts meanwhile finds all of it, or nothing.
+        pipe = runtime.redis.pipeline(transaction=True)
+        pipe.hsetnx(store.keys.deployment, "partitions", str(runtime.registry.partitions))
+        pipe.hset(
             store.keys.deployment,
             mapping={
                 "format": FORMAT,
                 "version": runtime.bundles.code,
                 "bundles": ",".join(runtime.bundles.names),
-                "at": str(store.now_ms()),
+                "at": str(now_ms),
             },
         )
+        pipe.execute()
     return deployment(store)
 
 

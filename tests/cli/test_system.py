@@ -157,7 +157,8 @@ def test_the_demo_holds_what_it_promises_and_goes_on_until_it_is_stopped(tmp_pat
         assert once.code == 0, once.out + once.err
         for said in (
             "first docking complete", "Port at capacity", "no compensation", "compensated",
-            "expired", "cancelled", "Where to look", "curl ", "wherry get", "redis-cli",
+            "expired", "cancelled", "OrderShipped -> OrderDelivered", "the customer was told",
+            "the account has 41.00 again", "Where to look", "curl ", "wherry get", "redis-cli",
         ):  # fmt: skip
             assert said in once.out
         assert "\x1b" not in once.out

@@ -15,8 +15,10 @@ from wherry.cli.output import line
 from wherry.cli.session import bundles_folder, load
 from wherry.cli.system import SystemFlags, start, stop_on_signals
 from wherry.supervisor.demo.client import Client
+from wherry.supervisor.demo.harbour import Harbour
 from wherry.supervisor.demo.load import run_load
-from wherry.supervisor.demo.scenario import Scenario
+from wherry.supervisor.demo.shop import Shop
+from wherry.supervisor.demo.stage import Stage
 from wherry.supervisor.health import has_console
 from wherry.supervisor.system import Plan, System
 
@@ -36,7 +38,7 @@ def demo(
     flags: SystemFlags = _DEFAULTS,
     common: Common = NOTHING,
 ) -> int:
-    """Show what Wherry does: vessels dock, ports fill up, reservations run out, sagas turn back.
+    """Show what Wherry does: vessels dock, orders are paid and shipped, and what fails goes back.
 
     Everything is kept in a temporary folder, and stops with Ctrl-C.
     """
@@ -60,7 +62,8 @@ def _plan(flags: SystemFlags, common: Common) -> Plan:
     given["port"] = given["port"] or _free_port()
     given["redis_url"] = common.redis_url or ""  # never the one of the environment
     settings = load(common, **given).settings
-    if not (_folder(settings.functions) / "docking" / "__init__.py").is_file():
+    plan = Plan(settings, _folder(settings.functions), ephemeral=True)
+    if not _has(plan, "docking"):
         raise Failed(
             INTERNAL,
             "wherry demo",
@@ -68,7 +71,11 @@ def _plan(flags: SystemFlags, common: Common) -> Plan:
             "Wherry, not with the installed package",
             "the same in a checkout of Wherry, or with --functions CHECKOUT/functions",
         )
-    return Plan(settings, _folder(settings.functions), ephemeral=True)
+    return plan
+
+
+def _has(plan: Plan, bundle: str) -> bool:
+    return (plan.functions / bundle / "__init__.py").is_file()
 
 
 def _folder(functions: str) -> Path:
@@ -101,11 +108,13 @@ def _show(system: System, began: float, *, once: bool) -> None:
     watcher = threading.Thread(target=system.watch, daemon=True)
     watcher.start()
     client = Client(system.url)
-    scenario = Scenario(client, line, system.plan.settings.partitions, began)
-    went_well = scenario.play()
+    stage = Stage(client, line, began)
+    Harbour(stage, system.plan.settings.partitions).play()
+    if _has(system.plan, "orders"):
+        Shop(stage).play()
     _say_where(system)
-    if not went_well and not system.stop.is_set():
-        broken = "; ".join(scenario.failures)
+    if stage.failures and not system.stop.is_set():
+        broken = "; ".join(stage.failures)
         if once:
             system.stop.set()
             raise Failed(
@@ -133,6 +142,7 @@ def _say_where(system: System) -> None:
         f"  curl         curl -s {url}/v1/{port}",
         f"               curl -s {url}/v1/sagas/docking/dock-aurora",
         f"               {live} {url}/v1/port/antwerp/events",
+        f"               curl -s {url}/v1/order/o1/events",
         f"  in this folder  wherry get {port}{where}",
         f"                  wherry events {port}{where}",
         f"                  wherry saga show docking dock-dolphin{where}",

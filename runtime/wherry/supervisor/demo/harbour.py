@@ -1,147 +1,150 @@
-"""What happens in the demo: each scene says what it expects, does it, and shows what came of it."""
+"""Vessels and ports: each scene says what it expects, does it, and shows what came of it."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
 
-from wherry.supervisor.demo.client import Answer, Client
-
-Tell = Callable[[str], None]
+from wherry.supervisor.demo.client import Answer
+from wherry.supervisor.demo.stage import Stage
 
 ROTTERDAM = {"latitude": 51.95, "longitude": 4.14}
 HAMBURG = {"latitude": 53.54, "longitude": 9.97}
 
 #: How long a reservation is held that nobody confirms.
 _HOLD_S = 1
-_SWEPT_WITHIN_S = 10.0
 #: A saga takes some milliseconds: an operator may come too late to cancel it.
 _CANCEL_ATTEMPTS = 20
 
 
 @dataclass
-class Scenario:
-    """Tells a story, and notes whether each expectation held."""
+class Harbour:
+    """The scenes of the docking bundle."""
 
-    client: Client
-    tell: Tell
+    stage: Stage
     partitions: int
-    began: float = field(default_factory=time.monotonic)
-    failures: list[str] = field(default_factory=list)
 
-    def play(self) -> bool:
-        """Play all scenes; whether every expectation held."""
+    def play(self) -> None:
+        """Play all scenes."""
         for scene in (
             self.a_vessel_docks, self.the_port_fills, self.a_full_port_refuses,
             self.a_vessel_is_elsewhere, self.a_reservation_runs_out, self.an_operator_cancels,
         ):  # fmt: skip
             scene()
-        return not self.failures
 
     # -- scenes ----------------------------------------------------------------------------------
 
     def a_vessel_docks(self) -> None:
         """Three steps over two entities, and the caller gets the result."""
-        self._title("A vessel docks: reserve a berth, arrive, confirm")
+        self.stage.title("A vessel docks: reserve a berth, arrive, confirm")
         self._register_port("rotterdam", 2, ROTTERDAM)
         self._register_vessel("aurora", ROTTERDAM)
         answer = self._dock("aurora", "rotterdam")
-        self._expect("docked", answer.body.get("status") == "completed", answer)
-        self.tell(f"    first docking complete after {time.monotonic() - self.began:.2f} s")
+        self.stage.expect("docked", answer.body.get("status") == "completed", answer)
+        self.stage.tell(
+            f"    first docking complete after {time.monotonic() - self.stage.began:.2f} s"
+        )
 
     def the_port_fills(self) -> None:
         """The second of two berths."""
-        self._title("Another one takes the last berth")
+        self.stage.title("Another one takes the last berth")
         self._register_vessel("borealis", ROTTERDAM)
         answer = self._dock("borealis", "rotterdam")
-        self._expect("docked", answer.body.get("status") == "completed", answer)
+        self.stage.expect("docked", answer.body.get("status") == "completed", answer)
 
     def a_full_port_refuses(self) -> None:
         """The first step is rejected, so that there is nothing to undo."""
-        self._title("The port is full: the third is refused, and nothing has to be undone")
+        self.stage.title("The port is full: the third is refused, and nothing has to be undone")
         self._register_vessel("cygnus", ROTTERDAM)
         answer = self._dock("cygnus", "rotterdam")
-        self._expect("refused: Port at capacity", answer.code == "port-at-capacity", answer)
+        self.stage.expect("refused: Port at capacity", answer.code == "port-at-capacity", answer)
         undone = [step for step in self._steps("cygnus") if step["status"] == "undone"]
-        self._expect("no compensation", not undone, answer)
+        self.stage.expect("no compensation", not undone, answer)
 
     def a_vessel_is_elsewhere(self) -> None:
         """The second step is rejected, so that the first is undone."""
-        self._title("A vessel is not where it says: its reservation is given back")
+        self.stage.title("A vessel is not where it says: its reservation is given back")
         self._register_port("hamburg", 1, HAMBURG)
         self._register_vessel("dolphin", ROTTERDAM)
         answer = self._dock("dolphin", "hamburg")
-        self._expect("refused: vessel not at port", answer.code == "vessel-not-at-port", answer)
+        self.stage.expect(
+            "refused: vessel not at port", answer.code == "vessel-not-at-port", answer
+        )
         undone = [step["name"] for step in self._steps("dolphin") if step["status"] == "undone"]
-        self._expect("compensated: reserve was undone", undone == ["reserve"], answer)
+        self.stage.expect("compensated: reserve was undone", undone == ["reserve"], answer)
         self._expect_free("hamburg")
 
     def a_reservation_runs_out(self) -> None:
         """A timer ends it, whatever happens to those who made it."""
-        self._title(f"A reservation that nobody confirms ends after {_HOLD_S} s")
-        answer = self.client.send(
+        self.stage.title(f"A reservation that nobody confirms ends after {_HOLD_S} s")
+        answer = self.stage.client.send(
             "port/hamburg", "ReserveDocking",
             reservation_id="forgotten", vessel_id="elk", hold_for=f"PT{_HOLD_S}S",
         )  # fmt: skip
-        self._expect("berth reserved", answer.status == 200, answer)
-        ended = self._until(lambda: "forgotten" not in self._reservations("hamburg"))
-        self._expect("expired, without anybody asking", ended, self.client.get("/v1/port/hamburg"))
-        events = self.client.get("/v1/port/hamburg/events?limit=1000").body.get("events", [])
+        self.stage.expect("berth reserved", answer.status == 200, answer)
+        ended = self.stage.soon(lambda: "forgotten" not in self._reservations("hamburg"))
+        self.stage.expect(
+            "expired, without anybody asking", ended, self.stage.client.get("/v1/port/hamburg")
+        )
+        events = self.stage.client.get("/v1/port/hamburg/events?limit=1000").body.get("events", [])
         last = [event["type"] for event in events][-1:]
-        self._expect("the log says so", last == ["DockingReservationExpired"], answer)
+        self.stage.expect("the log says so", last == ["DockingReservationExpired"], answer)
 
     def an_operator_cancels(self) -> None:
         """A saga on its way turns back, and what it has done is undone."""
-        self._title("An operator cancels a docking while it is under way")
+        self.stage.title("An operator cancels a docking while it is under way")
         self._register_vessel("fram", HAMBURG)
         for attempt in range(1, _CANCEL_ATTEMPTS + 1):
             answer = self._cancel_in_time(f"dock-fram-{attempt}")
             if answer is not None:
-                self._expect("turned back: cancelled", answer.status == 200, answer)
+                self.stage.expect("turned back: cancelled", answer.status == 200, answer)
                 break
         else:
-            self._expect("cancelled in time", False, Answer(0, {}))  # noqa: FBT003  it is not
+            self.stage.expect("cancelled in time", False, Answer(0, {}))  # noqa: FBT003  it is not
         self._expect_free("hamburg")
 
     # -- doing -----------------------------------------------------------------------------------
 
     def _register_port(self, key: str, capacity: int, at: dict[str, float]) -> None:
-        answer = self.client.send(
+        answer = self.stage.client.send(
             f"port/{key}", "RegisterPort", name=key.title(), capacity=capacity, **at
         )
-        self._expect(f"port {key} has {capacity} berths", answer.status == 200, answer)
+        self.stage.expect(f"port {key} has {capacity} berths", answer.status == 200, answer)
 
     def _register_vessel(self, key: str, at: dict[str, float]) -> None:
-        answer = self.client.send(f"vessel/{key}", "RegisterVessel", name=key.title())
+        answer = self.stage.client.send(f"vessel/{key}", "RegisterVessel", name=key.title())
         if answer.status == 200:
-            answer = self.client.send(f"vessel/{key}", "UpdatePosition", **at)
-        self._expect(f"vessel {key} is there", answer.status == 200, answer)
+            answer = self.stage.client.send(f"vessel/{key}", "UpdatePosition", **at)
+        self.stage.expect(f"vessel {key} is there", answer.status == 200, answer)
 
     def _dock(self, vessel: str, port: str) -> Answer:
-        answer = self.client.start("docking", f"dock-{vessel}", vessel_id=vessel, port_id=port)
-        self.tell(f"    docking of {vessel} at {port}")
+        answer = self.stage.client.start(
+            "docking", f"dock-{vessel}", vessel_id=vessel, port_id=port
+        )
+        self.stage.tell(f"    docking of {vessel} at {port}")
         for step in self._steps(vessel):
             if step["status"] != "pending":
-                self.tell(f"      {step['name']:<8} {step['status']:<9} {_said(step)}".rstrip())
+                self.stage.tell(
+                    f"      {step['name']:<8} {step['status']:<9} {_said(step)}".rstrip()
+                )
         return answer
 
     def _steps(self, vessel: str) -> list[dict[str, Any]]:
-        steps = self.client.get(f"/v1/sagas/docking/dock-{vessel}").body.get("steps", [])
+        steps = self.stage.client.get(f"/v1/sagas/docking/dock-{vessel}").body.get("steps", [])
         return list(steps)
 
     def _cancel_in_time(self, prefix: str) -> Answer | None:
         """Start and cancel at once. None when the docking was quicker: then the vessel departs."""
         id_ = self._far_away_id(prefix, "port/hamburg", "vessel/fram")
-        self.client.start("docking", id_, wait=False, vessel_id="fram", port_id="hamburg")
-        self.client.cancel("docking", id_, "the berth is needed")
+        self.stage.client.start("docking", id_, wait=False, vessel_id="fram", port_id="hamburg")
+        self.stage.client.cancel("docking", id_, "the berth is needed")
         path = f"/v1/sagas/docking/{id_}"
-        self._until(lambda: self.client.get(path).body.get("status") in _ENDED)
-        answer = self.client.get(path)
+        self.stage.soon(lambda: self.stage.client.get(path).body.get("status") in _ENDED)
+        answer = self.stage.client.get(path)
         if answer.body.get("status") == "compensated":
             return answer
-        self.client.send("vessel/fram", "DepartFromPort")
-        self._until(lambda: not self._occupied("hamburg"))
+        self.stage.client.send("vessel/fram", "DepartFromPort")
+        self.stage.soon(lambda: not self._occupied("hamburg"))
         return None
 
     def _far_away_id(self, prefix: str, *entities: str) -> str:
@@ -156,36 +159,18 @@ class Scenario:
     # -- looking ---------------------------------------------------------------------------------
 
     def _reservations(self, port: str) -> dict[str, Any]:
-        state = self.client.get(f"/v1/port/{port}").body.get("state", {})
+        state = self.stage.client.get(f"/v1/port/{port}").body.get("state", {})
         return dict(state.get("reservations", {}))
 
     def _occupied(self, port: str) -> bool:
-        state = self.client.get(f"/v1/port/{port}").body.get("state", {})
+        state = self.stage.client.get(f"/v1/port/{port}").body.get("state", {})
         return bool(state.get("reservations") or state.get("docked"))
 
     def _expect_free(self, port: str) -> None:
-        free = self._until(lambda: not self._occupied(port))
-        self._expect(f"every berth of {port} is free", free, self.client.get(f"/v1/port/{port}"))
-
-    def _until(self, condition: Callable[[], bool]) -> bool:
-        deadline = time.monotonic() + _SWEPT_WITHIN_S
-        while not condition():
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.02)
-        return True
-
-    # -- telling ---------------------------------------------------------------------------------
-
-    def _title(self, text: str) -> None:
-        self.tell(f"\n{text}")
-
-    def _expect(self, what: str, held: bool, answer: Answer) -> None:  # noqa: FBT001
-        if held:
-            self.tell(f"  ok  {what}")
-            return
-        self.failures.append(what)
-        self.tell(f"  NOT {what}: HTTP {answer.status} {answer.body}")
+        free = self.stage.soon(lambda: not self._occupied(port))
+        self.stage.expect(
+            f"every berth of {port} is free", free, self.stage.client.get(f"/v1/port/{port}")
+        )
 
 
 _ENDED = frozenset({"completed", "compensated", "failed"})
