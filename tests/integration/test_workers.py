@@ -18,7 +18,8 @@ def counted(site: Site) -> int:
 
 def asleep(site: Site) -> bool:
     states = [w.get_state() for w in Worker.all(queue=site.queue)]
-    return not site.pumps() and bool(states) and all(state == "idle" for state in states)
+    idle = bool(states) and all(state == "idle" for state in states)
+    return idle and not site.pumps() and not site.queue.count
 
 
 def test_every_command_is_applied_once_and_answered_with_its_reply(site: Site) -> None:
