@@ -188,6 +188,8 @@ def poke(state: Clerk, command: Poke, ctx: Context) -> Accepted[str]:
 @clerk.answers(Take)
 def vault_answered(state: Clerk, answer: Answered[int], ctx: Context) -> Accepted[None]:
     order = answer.carried(Order)
+    if order.note == "refuse":
+        raise Rejected("no", "but to whom?")
     assert state.waiting is not None
     if not answer.done:
         why = refuse(state.waiting, answer.code, answer.detail, **answer.data)
@@ -322,6 +324,14 @@ def test_the_causes_of_a_flow_can_be_followed() -> None:
     logged = [*it.log("clerk/c"), *it.log("vault/v")]
 
     assert {entry.corr for entry in logged} == {"w1"}
+
+
+def test_a_rejection_of_an_answer_is_a_dead_letter_since_nobody_would_hear_it() -> None:
+    it = world()
+    it.send("clerk/c", Withdraw(4, note="refuse"))
+    (letter,) = it.dead
+    assert (letter["entity"], letter["type"]) == ("clerk/c", "Answer")
+    assert "but to whom?" in letter["error"]
 
 
 def test_an_internal_command_comes_from_entities_only() -> None:

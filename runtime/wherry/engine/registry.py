@@ -1,11 +1,13 @@
 """The registry: an app made ready for the engine - names to kinds, addresses to partitions."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 from zlib import crc32
 
 from wherry.authoring.app import App
+from wherry.authoring.entity import Entity
 from wherry.authoring.messages import KEY_PATTERN
 from wherry.codec import Codec
 from wherry.engine.saga import saga_kind
@@ -71,11 +73,26 @@ class Registry:
         kind, _, key = address.partition("/")
         return kind in self.kinds and KEY_PATTERN.fullmatch(key) is not None
 
+    def neighbours(self, address: str) -> list[str]:
+        """The entities of the same key that are placed with this one: it will talk to them."""
+        key = address.partition("/")[2]
+        entities = self.app.entities.values()
+        return [f"{e.kind}/{key}" for e in entities if _is_placed_with(e, key, address)]
+
     def _partition_of(self, address: str) -> int:
         kind, _, key = address.partition("/")
         spec = self.kinds.get(kind)
         placement = spec.placed_with(key) if spec and spec.placed_with else address
         return crc32(placement.encode()) % self.partitions
+
+
+def _is_placed_with(entity: Entity[Any, Any], key: str, address: str) -> bool:
+    if entity.placed_with is None:
+        return False
+    # It knows keys of its own kind, and this one is of another: it may raise anything.
+    with suppress(Exception):
+        return entity.placed_with(key) == address
+    return False
 
 
 def split_address(address: str) -> tuple[str, str]:

@@ -20,7 +20,7 @@ from wherry.codec import to_json
 from wherry.engine.book import due_in_ms
 from wherry.engine.changes import Changes, Delivery, Entry, Root, stream_id
 from wherry.engine.decision import Call, Decision, asker_of
-from wherry.engine.envelope import Envelope, Problem, Result, raw, read_envelope
+from wherry.engine.envelope import ANSWER, Envelope, Problem, Result, raw, read_envelope
 from wherry.engine.meters import Meters, count_moves, traced
 from wherry.engine.outgoing import Outgoing
 from wherry.engine.record import (
@@ -35,8 +35,10 @@ from wherry.engine.record import (
     usable,
 )  # fmt: skip
 from wherry.engine.registry import Registry, split_address
+from wherry.engine.silence import Silence
 from wherry.engine.specs import CommandSpec
-from wherry.engine.supervision import RESTART, STOPPED, Attention, is_over, judge
+from wherry.engine.supervision import RESTART, STOPPED, Attention
+from wherry.engine.supervisor import Supervisor
 from wherry.errors import Damaged, Invalid, NotFound, Rejected
 
 #: A turn takes no further entry after this many deliveries: a commit must stay short.
@@ -46,8 +48,6 @@ CASCADE = 2_000
 
 
 Load = Callable[[Sequence[str]], dict[str, Record]]
-#: The name of the timer that a receive time-out is; authors' timers should have other names.
-RECEIVE_TIMEOUT = "receive-timeout"
 
 
 @dataclass(slots=True)
@@ -73,8 +73,10 @@ class Turn:
     #: A message went to the own inbox: those after it must not overtake it in memory.
     _detour: bool = False
     _now: datetime = field(init=False)
+    _supervisor: Supervisor = field(init=False)
 
     def __post_init__(self) -> None:
+        self._supervisor = Supervisor(self.registry, self.changes, self.attention, self.code)
         self._now = datetime.fromtimestamp(self.changes.now_ms / 1000, UTC)
 
     def run(self, entries: Iterable[Entry]) -> Changes:
@@ -98,7 +100,7 @@ class Turn:
     def process(self) -> Changes:
         """Process what was taken until it or the budget ends."""
         if self.attention:
-            self._forget_old_restarts()
+            self._supervisor.forget_old_restarts()
         for entry, delivery in self._arrived:
             if isinstance(delivery, Delivery):
                 self._cascade(delivery)
@@ -184,15 +186,14 @@ class Turn:
         """Let the entity have the message. Returns the outcome: accepted, rejected or failed."""
         if delivery.envelope.type == RESTART:
             return self._restart(delivery, record)
-        if self.attention and self._is_stopped(record.address):
+        if self.attention and self._supervisor.has_stopped(record.address):
             return self._refuse_stopped(delivery)
         return self._handle(delivery, record)
 
     def _handle(self, delivery: Delivery, record: Record) -> str:
         """Decide; all that may fail comes before anything is changed. Returns the outcome."""
         envelope = delivery.envelope
-        patient = record.spec.receive_timeout is not None
-        waited = patient and _is_waiting(record)
+        silence = Silence.of(record) if record.spec.receive_timeout else None
         try:
             command = self._command(usable(record), envelope)
             body = delivery.body
@@ -205,33 +206,20 @@ class Turn:
             after = preview(record, decision.events, decision.folded)
             outgoing = self._outgoing(delivery, record, command, decision, after)
         except (Rejected, Invalid, NotFound, _WrongVersion) as error:
+            if envelope.type == ANSWER and envelope.sender:  # nobody hears a no to an answer
+                return self._fail(delivery, record, error)
             outgoing = self._out().answer(envelope, delivery.root, _refusal(error))
             outcome = "rejected"
         except Exception as error:  # noqa: BLE001 - a handler may raise anything; the turn goes on
-            self._fail(delivery, record, error)
-            return "failed"
+            return self._fail(delivery, record, error)
         else:
             if decision.events:
                 apply(record, after, decision.events, event_meta(envelope, self.changes.now_ms))
             outcome = "accepted"
-        if patient:
-            self._watch_silence(outgoing, record, envelope, waited=waited)
+        if silence is not None:
+            silence.broken(outgoing, envelope, self.changes.now_ms)
         self._release(outgoing)
         return outcome
-
-    def _watch_silence(
-        self, out: Outgoing, record: Record, envelope: Envelope, *, waited: bool
-    ) -> None:
-        """Any message that an entity gets while it waits for one starts its patience anew."""
-        rule = record.spec.receive_timeout
-        if rule is None:
-            return
-        if _is_waiting(record):
-            due = self.changes.now_ms + round(rule.after.total_seconds() * 1000)
-            timer = PoolTimer(RECEIVE_TIMEOUT, due, rule.command)
-            out.set_timer(record.address, envelope, timer)
-        elif waited:
-            out.set_timer(record.address, envelope, PoolTimer(RECEIVE_TIMEOUT))
 
     def _out(self) -> Outgoing:
         return Outgoing(self.registry)
@@ -296,7 +284,7 @@ class Turn:
 
     # -- failures ----------------------------------------------------------------------------
 
-    def _fail(self, delivery: Delivery, record: Record, error: Exception) -> None:
+    def _fail(self, delivery: Delivery, record: Record, error: Exception) -> str:
         """A handler raised: keep the message as a dead letter, tell who waits, supervise."""
         envelope = delivery.envelope
         code = "entity-damaged" if isinstance(error, Damaged) else "handler-failed"
@@ -305,26 +293,15 @@ class Turn:
         said = _printable(f"{envelope.type} raised {type(error).__name__}: {error}")
         dead = Result("dead", problem=Problem(code, said))
         self._release(self._out().answer(envelope, delivery.root, dead))
-        self._supervise(record, envelope, error, said)
-
-    def _supervise(self, record: Record, envelope: Envelope, error: Exception, said: str) -> None:
-        failed = Attention(
-            stopped_at=self.changes.now_ms, error=said, command=envelope.type,
-            command_id=envelope.id, version=record.version, code=self.code,
-        )  # fmt: skip
-        verdict = judge(record.spec.supervision, error, self.attention.get(record.address), failed)
-        self.changes.counters[f"supervised:{record.spec.name}:{verdict.directive}"] += 1
-        if verdict.attention is not None:
-            self._remember(record.address, verdict.attention)
-        if verdict.directive == "restart":
+        if self._supervisor.failed(record, envelope, error, said) == "restart":
             self._rebuild(record)
+        return "failed"
 
     def _restart(self, delivery: Delivery, record: Record) -> str:
         """An operator lets an entity go on: rebuild it, forget what it did."""
         envelope = delivery.envelope
         self._rebuild(record)
-        if self.attention.pop(record.address, None) is not None:
-            self.changes.attention[record.address] = b""
+        self._supervisor.restarted(record.address)
         done = Result("done", version=record.version, reply=raw({"restarted": True}))
         self._release(self._out().answer(envelope, delivery.root, done))
         return "accepted"
@@ -342,22 +319,6 @@ class Turn:
         else:
             self._bury(envelope, to_json(envelope), STOPPED, said)
         return "rejected"
-
-    def _forget_old_restarts(self) -> None:
-        """What is out of its window does not count any more."""
-        for address, kept in list(self.attention.items()):
-            kind = self.registry.kinds.get(address.partition("/")[0])
-            if kind and is_over(kind.supervision, kept, self.changes.now_ms):
-                del self.attention[address]
-                self.changes.attention[address] = b""
-
-    def _is_stopped(self, address: str) -> bool:
-        found = self.attention.get(address)
-        return found is not None and found.stopped
-
-    def _remember(self, address: str, attention: Attention) -> None:
-        self.attention[address] = attention
-        self.changes.attention[address] = to_json(attention)
 
     def _bury_unreadable(self, entry: Entry, error: Invalid) -> None:
         self._bury(Envelope(self._root(entry).id, "", ""), entry.message, "unreadable", str(error))
@@ -406,14 +367,3 @@ def _pool_timer(timer: StartTimer | StopTimer) -> PoolTimer:
 def _printable(text: str) -> str:
     """Text of a bundle that can be stored: it may hold halves of surrogate pairs."""
     return text.encode(errors="backslashreplace").decode()
-
-
-def _is_waiting(record: Record) -> bool:
-    """Whether the entity waits for a message, as its receive time-out sees it."""
-    rule = record.spec.receive_timeout
-    if rule is None or record.fault:
-        return False
-    try:
-        return rule.waiting(record.state)
-    except Exception:  # noqa: BLE001 - the bundle's code may raise anything
-        return False
