@@ -1,7 +1,7 @@
 """Faults of workers, on demand: the id of the command that starts a flow says what goes wrong.
 
 twice-0-...         each message of the flow is handled twice, and each call is asked for twice
-lost-<n>-...        the nth answer of the flow never arrives
+lost-<n>-...        the nth answer that the flow's order gets, and would ask for again, is lost
 before-<n>-...      the worker is killed when it is about to handle the nth message
 after-<n>-...       the worker is killed when the turn with the nth message has been stored
 
@@ -84,7 +84,7 @@ class Faults:
         if found["fault"] == "twice":
             self.hit(flow)
             return 2
-        if found["fault"] == "lost" and envelope.type != ANSWER:
+        if found["fault"] == "lost" and not is_asked_again(envelope):
             return 1
         self._seen[flow] += 1
         if self._seen[flow] != int(found["n"]):
@@ -115,6 +115,12 @@ class Faults:
         found = _CALL.match(key)
         if found is not None and found["stage"] == stage:
             self.die(found["order"])
+
+
+def is_asked_again(envelope: Envelope) -> bool:
+    """Whether it is an answer to an order, and not to a restock: orders/order/check.py says why."""
+    is_answer = envelope.type == ANSWER and envelope.to.startswith("order/")
+    return is_answer and b'"asked":"RestockItems"' not in bytes(envelope.data)
 
 
 def install(folder: Path) -> None:

@@ -146,18 +146,34 @@ class ShopSite(Site):
 
     def quiet(self, within_s: float = PATIENCE_S) -> None:
         """Wait until nothing is under way: no message, no call, no order that waits."""
+        self._wait(self.under_way, within_s)
+
+    def quiet_but_for_clients(self, within_s: float = PATIENCE_S) -> None:
+        """The same; but a command may not have been answered all the same."""
+        self._wait(self._moving, within_s)
+
+    def _wait(self, look: Callable[[], str], within_s: float) -> None:
         deadline = time.monotonic() + within_s
-        while said := self.under_way():
+        while said := look():
             assert time.monotonic() < deadline, f"in {within_s:.0f} s it never came to rest: {said}"
             time.sleep(0.05)
 
+    def forget(self, ack: Ack) -> None:
+        """Its answer was lost on purpose."""
+        self.acks.remove(ack)
+        self._looked_at -= 1
+        self._open.remove(ack)
+
     def under_way(self) -> str:
         """What is under way; empty when nothing is."""
+        return self._moving() or ", ".join(f"no answer to {ack}" for ack in self.open()[:5])
+
+    def _moving(self) -> str:
         # A message may become a call, and that a message again: so they are looked at twice.
         for _ in range(2):
             found = {
                 "messages": self.backlog(), "calls": self.calls()[:5],
-                "waiting": self.waiting()[:5], "open": self.open()[:5],
+                "waiting": self.waiting()[:5],
             }  # fmt: skip
             if any(found.values()):
                 return str(found)
