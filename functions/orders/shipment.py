@@ -97,7 +97,7 @@ def create(shipment: Shipment, command: CreateShipment, ctx: Context) -> Accepte
 def booked(shipment: Shipment, answer: Answered[Booked], ctx: Context) -> Accepted[None]:
     if shipment.status == "Requested":
         return _labelled(shipment, answer, ctx)
-    if shipment.status in OVER and answer.done:
+    if shipment.status in OVER and answer.outcome in {"done", "unknown"}:
         return react(sends=_unbook(ctx))
     return react()
 

@@ -66,10 +66,15 @@ class Copies:
 
     def deliver(self, world: World) -> None:
         """Deliver the copies that were kept back, one after the other."""
-        kept, self.kept, self.wanted = self.kept, [], lambda _: False
-        for envelope in kept:
-            world._deliver(world.registry.partition_of(envelope.to), to_json(envelope))
+        self.wanted = lambda _: False
+        while self.kept:
+            self.send(world, 0)
             world.run()
+
+    def send(self, world: World, number: int) -> None:
+        """Put one of them into its inbox."""
+        envelope = self.kept.pop(number)
+        world._deliver(world.registry.partition_of(envelope.to), to_json(envelope))
 
 
 @contextmanager

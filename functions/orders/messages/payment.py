@@ -50,7 +50,11 @@ class ProcessPayment(Command[PaymentKind, PaymentResult]):
 
 @message
 class RefundPayment(Command[PaymentKind, RefundResult]):
-    """Give back an amount, or what is left. With a `reference`, once for each."""
+    """Give back an amount, or what is left. With a `reference`, once for each.
+
+    What is left may be nothing, because all is back: that is no refusal. It is one as long as
+    other refunds are on their way.
+    """
 
     amount: Money | None = None
     reference: Id | None = None
@@ -104,6 +108,14 @@ class CaptureUnknown(Event):
 
 
 @message
+class CaptureStrayed(Event):
+    """The gateway has money, or may have, that nobody waits for any more: it is voided."""
+
+    payment_id: str
+    transaction_id: str
+
+
+@message
 class CaptureVoided(Event):
     """Now it is certain that the gateway has nothing."""
 
@@ -127,8 +139,8 @@ class PaymentFailed(Event):
 @message
 class RefundRequested(Event):
     payment_id: str
-    reference: str
     number: int
+    reference: str
     amount: Money
     asker: Asker[RefundResult]
 
@@ -138,7 +150,7 @@ class RefundDone(Event):
     """The gateway has given the amount back; the account is next."""
 
     payment_id: str
-    reference: str
+    number: int
 
 
 @message
@@ -146,7 +158,7 @@ class RefundRefused(Event):
     """The gateway has not given the amount back, and never will."""
 
     payment_id: str
-    reference: str
+    number: int
     reason: str
 
 
@@ -156,7 +168,7 @@ class PaymentRefunded(Event):
 
     payment_id: str
     order_id: str
-    reference: str
+    number: int
     amount: Money
     refunded: Money
 

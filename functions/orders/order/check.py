@@ -29,23 +29,25 @@ TIMED_OUT = "TimedOut"
 def check(order: Order, command: CheckOrderStatus, ctx: Context) -> Accepted[OrderStatus]:
     if ctx.asker(command).sender != f"{ctx.kind}/{ctx.key}" or not order.open:
         return accept(command, reply=shown(order, ctx))
-    events = _give_up(order, ctx) or [_checked(order, ctx)]
-    asked = events[0].asked if isinstance(events[0], OrderChecked) else ()
-    sends = (
-        *(ask(order, ctx.key, step) for step in asked),
-        *following(order, ctx.key, *events),
-    )
-    return accept(command, *events, reply=shown(order, ctx, *events), sends=sends)
+    if turned := _give_up(order, ctx):
+        sends = following(order, ctx.key, *turned)
+        return accept(command, *turned, reply=shown(order, ctx, *turned), sends=sends)
+    asked = tuple(s for s in order.open if s in order.again or not s.startswith("restock:"))
+    # An order that goes back may wait for days: its log tells what failed, not how long it took.
+    counts = order.again or not _goes_back(order)
+    noted = [OrderChecked(ctx.key, order.checks + 1, asked)] if counts else []
+    sends = tuple(ask(order, ctx.key, step) for step in asked)
+    return accept(command, *noted, reply=shown(order, ctx), sends=sends)
 
 
-def _checked(order: Order, ctx: Context) -> OrderChecked:
-    steps = (s for s in order.open if s in order.again or not s.startswith("restock:"))
-    return OrderChecked(ctx.key, order.checks + 1, tuple(steps))
+def _goes_back(order: Order) -> bool:
+    """Whether it has come to nothing, or is about to: then it never gives up."""
+    return order.failed or order.returned or "stop" in order.open
 
 
 def _give_up(order: Order, ctx: Context) -> list[Event]:
     """Nothing, or the event that turns the order back."""
-    if order.checks < PATIENCE or "stop" in order.open:
+    if order.checks < PATIENCE or _goes_back(order):
         return []
     match order.status:
         case "Pending":

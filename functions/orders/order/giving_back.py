@@ -50,6 +50,8 @@ def refunded(order: Order, answer: Answered[RefundResult], ctx: Context) -> Acce
     if not answer.done:
         return step_failed(order, ctx, "refund", answer)
     back = answer.reply
+    if back.status != "Refunded":
+        return react()  # somebody else's refund is on its way, and may yet be refused: ask again
     return go(order, ctx, OrderRefunded(ctx.key, back.payment_id, back.amount, back.refunded))
 
 

@@ -3,8 +3,8 @@
 debit, capture     processing it
 void               the gateway undoes a capture, whatever became of it
 return             the account takes back what was debited
-gateway:<refund>   the gateway gives back part of a capture
-account:<refund>   the account takes that
+gateway:<number>   the gateway gives back part of a capture
+account:<number>   the account takes that
 """
 
 from decimal import Decimal
@@ -19,7 +19,7 @@ from wherry import Ask
 
 def ask(payment: Payment, key: str, step: str) -> Ask[Any, Any]:
     """The message of a step. What gives back carries the step, for its answer."""
-    name, _, reference = step.partition(":")
+    name, _, number = step.partition(":")
     match name:
         case "debit":
             return _debit(payment, key)
@@ -30,10 +30,10 @@ def ask(payment: Payment, key: str, step: str) -> Ask[Any, Any]:
         case "return":
             return _give(payment, payment.amount, f"payment-{key}", step)
         case "gateway":
-            return _refund(payment, key, reference)
+            return _refund(payment, key, int(number))
         case "account":
-            refund = payment.refunds[reference]
-            return _give(payment, refund.amount, f"refund-{key}-{refund.number}", step)
+            amount = payment.refunds[int(number)].amount
+            return _give(payment, amount, f"refund-{key}-{number}", step)
         case _:
             raise ValueError(f"a payment has no step {step!r}")
 
@@ -48,10 +48,10 @@ def _capture(payment: Payment, key: str) -> Ask[Any, Any]:
     return Ask(GatewayKind.ref(f"capture-{key}"), command)
 
 
-def _refund(payment: Payment, key: str, reference: str) -> Ask[Any, Any]:
-    refund = payment.refunds[reference]
-    command = Refund(payment.transaction_id, refund.amount, payment.currency)
-    return Ask(GatewayKind.ref(f"refund-{key}-{refund.number}"), command, carry=reference)
+def _refund(payment: Payment, key: str, number: int) -> Ask[Any, Any]:
+    amount = payment.refunds[number].amount
+    command = Refund(payment.transaction_id, amount, payment.currency)
+    return Ask(GatewayKind.ref(f"refund-{key}-{number}"), command, carry=number)
 
 
 def _give(payment: Payment, amount: Decimal, reference: str, step: str) -> Ask[Any, Any]:

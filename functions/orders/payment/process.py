@@ -4,6 +4,7 @@ from orders.messages.account import AccountDebited, DebitAccount
 from orders.messages.outside import Capture, Captured, VoidCapture, Voided
 from orders.messages.payment import (
     CaptureDeclined,
+    CaptureStrayed,
     CaptureUnknown,
     CaptureVoided,
     FundsDebited,
@@ -16,7 +17,7 @@ from orders.messages.payment import (
 )
 from orders.messages.values import cents, require_short_id
 from orders.payment.asks import ask
-from orders.payment.state import Payment, payment, requested
+from orders.payment.state import CAPTURED, Payment, payment, requested
 from wherry import Accepted, Answered, Context, Event, Rejected, later, react, reply_to
 
 
@@ -47,7 +48,7 @@ def debited(payment: Payment, answer: Answered[AccountDebited], ctx: Context) ->
 @payment.answers(Capture)
 def captured(payment: Payment, answer: Answered[Captured], ctx: Context) -> Accepted[None]:
     if payment.step != "capture":
-        return react()
+        return _captured_late(payment, answer, ctx)
     reason = answer.code or answer.outcome
     match answer.outcome:
         case "done":
@@ -56,20 +57,28 @@ def captured(payment: Payment, answer: Answered[Captured], ctx: Context) -> Acce
             # The gateway may have the money. A refund would need to know its transaction; a void
             # does not, and it stops a capture that is still on its way. It is tried for ever:
             # until it is done, nobody may be told that the payment has failed.
-            sends = (ask(payment, ctx.key, "void"),)
-            return react(CaptureUnknown(ctx.key, reason), sends=sends)
+            return react(CaptureUnknown(ctx.key, reason), sends=(ask(payment, ctx.key, "void"),))
         case _:
-            sends = (ask(payment, ctx.key, "return"),)
-            return react(CaptureDeclined(ctx.key, reason), sends=sends)
+            return react(CaptureDeclined(ctx.key, reason), sends=(ask(payment, ctx.key, "return"),))
+
+
+def _captured_late(payment: Payment, answer: Answered[Captured], ctx: Context) -> Accepted[None]:
+    """A copy says what is known - or that the gateway took money that was given up."""
+    known = payment.status in CAPTURED or payment.step == "void"
+    if known or answer.outcome not in {"done", "unknown"}:
+        return react()
+    strayed = CaptureStrayed(ctx.key, answer.reply.transaction_id if answer.done else "")
+    return react(strayed, sends=(ask(payment, ctx.key, "void"),))
 
 
 @payment.answers(VoidCapture)
 def voided(payment: Payment, answer: Answered[Voided], ctx: Context) -> Accepted[None]:
-    if payment.step != "void":
+    if payment.step != "void" and not payment.strayed:
         return react()
     if not answer.done:
         return react(PaymentStepFailed(ctx.key, "void", answer.code or answer.outcome))
-    return react(CaptureVoided(ctx.key), sends=(ask(payment, ctx.key, "return"),))
+    sends = (ask(payment, ctx.key, "return"),) if payment.step == "void" else ()
+    return react(CaptureVoided(ctx.key), sends=sends)
 
 
 def returned(payment: Payment, ctx: Context) -> Accepted[None]:

@@ -41,36 +41,36 @@ from wherry import (
 
 @payment.handles(RefundPayment)
 def refund(payment: Payment, command: RefundPayment, ctx: Context) -> Accepted[RefundResult]:
-    reference = command.reference or ctx.new_id("refund")
-    known = payment.refunds.get(reference)
-    if known is not None and known.step != "refused":
-        return accept(command, reply=_the_same(payment, reference, known, ctx))
+    known = _known(payment, command.reference)
+    if known is not None:
+        return accept(command, reply=_arrived(payment, known, ctx))
     amount = _amount(payment, command.amount, ctx)
     if not amount:
-        return accept(command, reply=_result(payment, ctx.key, ZERO))
-    number = 1 + max((r.number for r in payment.refunds.values()), default=0)
-    event = RefundRequested(ctx.key, reference, number, amount, ctx.asker(command))
+        return accept(command, reply=_nothing_left(payment, ctx))
+    number = len(payment.refunds) + 1
+    reference = command.reference or ""
+    event = RefundRequested(ctx.key, number, reference, amount, ctx.asker(command))
     after = refund_requested(payment, event)
-    return later(command, event, sends=(ask(after, ctx.key, f"gateway:{reference}"),))
+    return later(command, event, sends=(ask(after, ctx.key, f"gateway:{number}"),))
 
 
 @payment.answers(Refund)
 def given_back(payment: Payment, answer: Answered[GaveBack], ctx: Context) -> Accepted[None]:
-    reference = answer.carried(str)
-    known = payment.refunds[reference]
+    number = answer.carried(int)
+    known = payment.refunds[number]
     if known.step != "gateway":
         return react()
     match answer.outcome:
         case "done":
-            sends = (ask(payment, ctx.key, f"account:{reference}"),)
-            return react(RefundDone(ctx.key, reference), sends=sends)
+            sends = (ask(payment, ctx.key, f"account:{number}"),)
+            return react(RefundDone(ctx.key, number), sends=sends)
         case "rejected":
             refused = refuse(known.asker, "refund-refused", f"the gateway says {answer.code}")
-            event = RefundRefused(ctx.key, reference, answer.code)
+            event = RefundRefused(ctx.key, number, answer.code)
             return react(event, answers=(refused,))
         case _:
             why = answer.code or answer.outcome
-            return react(PaymentStepFailed(ctx.key, f"gateway:{reference}", why))
+            return react(PaymentStepFailed(ctx.key, f"gateway:{number}", why))
 
 
 @payment.answers(ReturnFunds)
@@ -78,14 +78,17 @@ def returned(payment: Payment, answer: Answered[FundsReturned], ctx: Context) ->
     step = answer.carried(str)
     if not answer.done:
         return react(PaymentStepFailed(ctx.key, step, answer.code or answer.outcome))
-    name, _, reference = step.partition(":")
-    if name == "return":
-        return process.returned(payment, ctx)
-    known = payment.refunds[reference]
+    name, _, number = step.partition(":")
+    return process.returned(payment, ctx) if name == "return" else _back(payment, int(number), ctx)
+
+
+def _back(payment: Payment, number: int, ctx: Context) -> Accepted[None]:
+    """The account has what the gateway gave back."""
+    known = payment.refunds[number]
     if known.step != "account":
         return react()
     total = cents(payment.refunded + known.amount)
-    event = PaymentRefunded(ctx.key, payment.order_id, reference, known.amount, total)
+    event = PaymentRefunded(ctx.key, payment.order_id, number, known.amount, total)
     result = _result(refunded(payment, event), ctx.key, known.amount)
     return react(event, answers=(reply_to(known.asker, result),))
 
@@ -114,10 +117,26 @@ def _amount(payment: Payment, wanted: Decimal | None, ctx: Context) -> Decimal:
     return cents(wanted)
 
 
-def _the_same(payment: Payment, reference: str, known: RefundState, ctx: Context) -> RefundResult:
+def _known(payment: Payment, reference: str | None) -> RefundState | None:
+    """The refund of a reference, unless the gateway has refused it: then it may be tried again."""
+    same = (r for r in payment.refunds.values() if reference and r.reference == reference)
+    return next((refund for refund in same if refund.step != "refused"), None)
+
+
+def _arrived(payment: Payment, known: RefundState, ctx: Context) -> RefundResult:
     if known.step != "done":
-        raise Rejected("refund-in-progress", f"{reference} is on its way")
+        raise _in_progress(ctx)
     return _result(payment, ctx.key, known.amount)
+
+
+def _nothing_left(payment: Payment, ctx: Context) -> RefundResult:
+    if payment.refunded < payment.amount:
+        raise _in_progress(ctx)
+    return _result(payment, ctx.key, ZERO)
+
+
+def _in_progress(ctx: Context) -> Rejected:
+    return Rejected("refund-in-progress", f"a refund of {ctx.key} is on its way")
 
 
 def _result(payment: Payment, key: str, amount: Decimal) -> RefundResult:

@@ -8,6 +8,7 @@ from orders import settings
 from orders.messages.kinds import PaymentKind
 from orders.messages.payment import (
     CaptureDeclined,
+    CaptureStrayed,
     CaptureUnknown,
     CaptureVoided,
     CheckPayment,
@@ -36,7 +37,7 @@ CAPTURED = ("Succeeded", "PartiallyRefunded", "Refunded")
 class RefundState:
     """One refund: first the gateway gives back, then the account is credited."""
 
-    number: int
+    reference: str
     amount: Decimal
     step: Literal["gateway", "account", "done", "refused"]
     asker: Asker[RefundResult]
@@ -44,8 +45,9 @@ class RefundState:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """`step` is what it waits for while it is processed; `refunds` are kept by their reference.
+    """`step` is what it waits for while it is processed; `refunds` are numbered from 1.
 
+    `strayed`: the gateway has money that was given up, and is asked to void it.
     `again` names steps that failed and must not: they are asked again after a while.
     """
 
@@ -57,10 +59,11 @@ class Payment:
     currency: str = ""
     payment_method: str = ""
     debited: bool = False
+    strayed: bool = False
     transaction_id: str = ""
     reason: str = ""
     refunded: Decimal = ZERO
-    refunds: dict[str, RefundState] = field(default_factory=dict)
+    refunds: dict[int, RefundState] = field(default_factory=dict)
     again: tuple[str, ...] = ()
     asker: Asker[PaymentResult] | None = None
 
@@ -125,9 +128,15 @@ def unknown(payment: Payment, event: CaptureUnknown) -> Payment:
     return replace(payment, step="void", reason=event.reason)
 
 
+@payment.folds(CaptureStrayed)
+def strayed(payment: Payment, event: CaptureStrayed) -> Payment:
+    return replace(payment, strayed=True)
+
+
 @payment.folds(CaptureVoided)
 def voided(payment: Payment, event: CaptureVoided) -> Payment:
-    return replace(payment, step="return")
+    step = "return" if payment.step == "void" else payment.step
+    return replace(payment, step=step, strayed=False)
 
 
 @payment.folds(PaymentSucceeded)
@@ -147,18 +156,18 @@ def failed(payment: Payment, event: PaymentFailed) -> Payment:
 
 @payment.folds(RefundRequested)
 def refund_requested(payment: Payment, event: RefundRequested) -> Payment:
-    refund = RefundState(event.number, event.amount, "gateway", event.asker)
-    return replace(payment, refunds={**payment.refunds, event.reference: refund})
+    refund = RefundState(event.reference, event.amount, "gateway", event.asker)
+    return replace(payment, refunds={**payment.refunds, event.number: refund})
 
 
 @payment.folds(RefundDone)
 def refund_done(payment: Payment, event: RefundDone) -> Payment:
-    return _at(payment, event.reference, "account")
+    return _at(payment, event.number, "account")
 
 
 @payment.folds(RefundRefused)
 def refund_refused(payment: Payment, event: RefundRefused) -> Payment:
-    return _at(payment, event.reference, "refused")
+    return _at(payment, event.number, "refused")
 
 
 @payment.folds(PaymentRefunded)
@@ -166,13 +175,13 @@ def refunded(payment: Payment, event: PaymentRefunded) -> Payment:
     status: PaymentStatus = "PartiallyRefunded"
     if event.refunded == payment.amount:
         status = "Refunded"
-    moved = _at(payment, event.reference, "done")
+    moved = _at(payment, event.number, "done")
     return replace(moved, status=status, refunded=event.refunded)
 
 
-def _at(payment: Payment, reference: str, step: Literal["account", "done", "refused"]) -> Payment:
-    refund = replace(payment.refunds[reference], step=step)
-    return replace(payment, refunds={**payment.refunds, reference: refund})
+def _at(payment: Payment, number: int, step: Literal["account", "done", "refused"]) -> Payment:
+    refund = replace(payment.refunds[number], step=step)
+    return replace(payment, refunds={**payment.refunds, number: refund})
 
 
 # -- what is asked again -------------------------------------------------------------------------

@@ -8,7 +8,13 @@ from datetime import timedelta
 
 import pytest
 
-from orders.messages.order import CancelOrder, CheckOrderStatus, OrderChecked, OrderState
+from orders.messages.order import (
+    CancelOrder,
+    CheckOrderStatus,
+    OrderChecked,
+    OrderState,
+    UpdateOrderStatus,
+)
 from orders.messages.outside import BookShipment, Capture
 from orders.order import order
 from orders.order.check import PATIENCE
@@ -142,6 +148,31 @@ def test_a_label_that_comes_after_the_order_has_given_up_is_cancelled() -> None:
     assert ("CancelBooking", "cancel-o1") in found.outside.asked
     assert ("ShipmentFailed", "Cancelled") == (found.order_of().status, found.shipment_of().status)
     require_good(found)
+
+
+def test_an_order_that_was_shipped_by_hand_waits_for_its_label_for_ever() -> None:
+    """S110: there is nothing to turn back to."""
+    found = preparing()
+    found.world.send("order/o1", UpdateOrderStatus("Shipped"))
+    found.wait(PATIENCE + 2)
+    assert ("Shipped", ("shipment",)) == (found.order_of().status, found.order_of().open)
+
+    found.finish()
+
+    assert ("track-label-o1", ()) == (found.order_of().tracking_number, found.order_of().open)
+    require_good(found)
+
+
+def test_an_order_that_goes_back_does_not_fill_its_log_with_waiting() -> None:
+    """S105 S110: the gateway may be down for days."""
+    found = processing()
+    found.world.send("order/o1", CancelOrder("changed my mind"))
+    before = found.world.version("order/o1")
+    found.wait(100)
+
+    assert before == found.world.version("order/o1")
+    found.finish()
+    assert found.order_of().settled
 
 
 def test_what_moves_gives_new_patience() -> None:

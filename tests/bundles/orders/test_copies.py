@@ -131,7 +131,7 @@ def test_what_people_send_twice_is_done_once() -> None:
     assert "done" == first.status
     for command in (CancelOrder("a"), CancelOrder("b")):
         found.world.send("order/o1", command)
-    found.world.send("payment/o1", RefundPayment(reference="order-o1"))
+    found.world.send("payment/o1", RefundPayment())
 
     assert "100.00" == str(found.account_of().balance)
     require_good(found)

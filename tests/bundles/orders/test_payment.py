@@ -11,6 +11,7 @@ from orders.messages.kinds import AccountKind, GatewayKind, PaymentKind
 from orders.messages.outside import Capture, Captured, GaveBack, Refund, VoidCapture, Voided
 from orders.messages.payment import (
     CaptureDeclined,
+    CaptureStrayed,
     CaptureUnknown,
     CaptureVoided,
     CheckPayment,
@@ -55,12 +56,12 @@ def paid(*events: Event) -> Given[PaymentKind, Payment]:
     return paying(DEBITED, SUCCEEDED, *events)
 
 
-def refund(amount: str, reference: str = "r1", number: int = 1) -> RefundRequested:
-    return RefundRequested("o1", reference, number, Decimal(amount), ASKER)
+def refund(amount: str, number: int = 1, reference: str = "r1") -> RefundRequested:
+    return RefundRequested("o1", number, reference, Decimal(amount), ASKER)
 
 
-def refunded(amount: str, total: str, reference: str = "r1") -> PaymentRefunded:
-    return PaymentRefunded("o1", "o1", reference, Decimal(amount), Decimal(total))
+def refunded(amount: str, total: str, number: int = 1) -> PaymentRefunded:
+    return PaymentRefunded("o1", "o1", number, Decimal(amount), Decimal(total))
 
 
 def returns(amount: str, reference: str) -> FundsReturned:
@@ -183,10 +184,29 @@ def test_answers_that_come_again_change_nothing(
         (GATEWAY, Capture, Unknown()),
         (GATEWAY, VoidCapture, Voided(found=True)),
     ]
+    if status == "Failed":
+        answers = [answer for answer in answers if answer[1] is not Capture]
     for of, command, answer in answers:
         again = found.answered(of, command, answer).then()
         assert ((), ()) == (again.sends, again.late)
     assert ("", status) == (found.state.step, found.status)
+
+
+@pytest.mark.parametrize("events", [(DECLINED,), (DECLINED, FAILED)])
+@pytest.mark.parametrize(("outcome", "tx"), [(Captured("tx-2"), "tx-2"), (Unknown(), "")])
+def test_money_that_the_gateway_took_after_all_is_voided(
+    events: tuple[Event, ...], outcome: Any, tx: str
+) -> None:
+    """S41 S105: one answer said that it was not done, another that it was, or may have been."""
+    found = paying(DEBITED, *events).answered(GATEWAY, Capture, outcome)
+
+    found.then(CaptureStrayed("o1", tx))
+    assert found.sent == [("gateway/void-o1", VoidCapture("capture-o1"))]
+    void = GatewayKind.ref("void-o1")
+    found.answered(void, VoidCapture, Failed("x")).then(PaymentStepFailed("o1", "void", "x"))
+    done = found.answered(void, VoidCapture, Voided(found=True)).then(CaptureVoided("o1"))
+    assert [] == done.sent
+    done.answered(void, VoidCapture, Voided(found=True)).then()
 
 
 def test_a_debit_that_is_done_after_all_goes_back() -> None:
@@ -211,12 +231,12 @@ def test_a_refund_goes_through_the_gateway_and_then_to_the_account() -> None:
     assert asked.sent == [("gateway/refund-o1-1", Refund("tx-1", AMOUNT, "EUR"))]
 
     gateway = GatewayKind.ref("refund-o1-1")
-    back = asked.answered(gateway, Refund, GaveBack("re-1"), carry="c7-refund")
-    back.then(RefundDone("o1", "c7-refund"))
+    back = asked.answered(gateway, Refund, GaveBack("re-1"), carry=1)
+    back.then(RefundDone("o1", 1))
     assert back.sent == [("account/acc", ReturnFunds(AMOUNT, "o1", "refund-o1-1"))]
 
-    there = back.answered(ACC, ReturnFunds, returns("20", "refund-o1-1"), carry="account:c7-refund")
-    there.then(refunded("20.00", "20.00", "c7-refund"))
+    there = back.answered(ACC, ReturnFunds, returns("20", "refund-o1-1"), carry="account:1")
+    there.then(refunded("20.00", "20.00"))
     assert "Refunded" == there.status
     assert there.told_late == [_told(RefundResult("o1", "o1", AMOUNT, AMOUNT, "Refunded"))]
 
@@ -248,6 +268,15 @@ def test_what_was_not_captured_is_not_refunded(events: tuple[Event, ...]) -> Non
     given(payment, key="o1").when(RefundPayment()).then_rejected("refund-exceeds-payment")
 
 
+def test_while_others_are_on_their_way_the_rest_is_not_known() -> None:
+    """S45 S105: they may yet be refused, so nobody is told that all is back."""
+    waiting = paid(refund("20"))
+    waiting.when(RefundPayment()).then_rejected("refund-in-progress")
+
+    refused = paid(refund("20"), RefundRefused("o1", 1, "closed")).when(RefundPayment())
+    assert refused.sent == [("gateway/refund-o1-2", Refund("tx-1", AMOUNT, "EUR"))]
+
+
 def test_a_refund_with_a_reference_is_done_once() -> None:
     """S106: while it is on its way, and when it has arrived."""
     paid(refund("5")).when(RefundPayment(reference="r1")).then_rejected("refund-in-progress")
@@ -260,8 +289,8 @@ def test_a_refund_with_a_reference_is_done_once() -> None:
 def test_a_refund_that_the_gateway_refuses_can_be_asked_for_again() -> None:
     """S45: under another number, since the gateway remembers the first."""
     gateway = GatewayKind.ref("refund-o1-1")
-    refused = paid(refund("5")).answered(gateway, Refund, Rejected("closed"), carry="r1")
-    refused.then(RefundRefused("o1", "r1", "closed"))
+    refused = paid(refund("5")).answered(gateway, Refund, Rejected("closed"), carry=1)
+    refused.then(RefundRefused("o1", 1, "closed"))
     assert "refund-refused" == refused.told_late[0].code
 
     again = refused.when(RefundPayment(reference="r1"))
@@ -271,10 +300,10 @@ def test_a_refund_that_the_gateway_refuses_can_be_asked_for_again() -> None:
 def test_refunds_that_come_again_change_nothing() -> None:
     """S106: answers of the gateway and of the account."""
     gateway = GatewayKind.ref("refund-o1-1")
-    arrived = paid(refund("5"), RefundDone("o1", "r1"), refunded("5.00", "5.00"))
+    arrived = paid(refund("5"), RefundDone("o1", 1), refunded("5.00", "5.00"))
 
-    arrived.answered(gateway, Refund, GaveBack("re-1"), carry="r1").then()
-    arrived.answered(ACC, ReturnFunds, returns("5", "refund-o1-1"), carry="account:r1").then()
+    arrived.answered(gateway, Refund, GaveBack("re-1"), carry=1).then()
+    arrived.answered(ACC, ReturnFunds, returns("5", "refund-o1-1"), carry="account:1").then()
 
 
 @pytest.mark.parametrize(
@@ -282,8 +311,8 @@ def test_refunds_that_come_again_change_nothing() -> None:
     [
         ((DEBITED, DECLINED), "return"),
         ((DEBITED, CaptureUnknown("o1", "x")), "void"),
-        ((DEBITED, SUCCEEDED, refund("5")), "gateway:r1"),
-        ((DEBITED, SUCCEEDED, refund("5"), RefundDone("o1", "r1")), "account:r1"),
+        ((DEBITED, SUCCEEDED, refund("5")), "gateway:1"),
+        ((DEBITED, SUCCEEDED, refund("5"), RefundDone("o1", 1)), "account:1"),
     ],
 )
 def test_what_gives_back_and_fails_is_asked_again(events: tuple[Event, ...], step: str) -> None:
@@ -312,9 +341,9 @@ def test_a_return_that_does_not_work_is_remembered(outcome: Any) -> None:
 def test_a_refund_whose_outcome_is_open_is_asked_for_again(outcome: Any) -> None:
     """S105: with the same key, so that it is done once."""
     gateway = GatewayKind.ref("refund-o1-1")
-    found = paid(refund("5")).answered(gateway, Refund, outcome, carry="r1")
+    found = paid(refund("5")).answered(gateway, Refund, outcome, carry=1)
 
-    found.then(PaymentStepFailed("o1", "gateway:r1", "x"))
+    found.then(PaymentStepFailed("o1", "gateway:1", "x"))
 
 
 def test_a_step_that_there_is_not_is_an_error() -> None:

@@ -137,6 +137,8 @@ def test_who_is_down_turns_everybody_away(outside: Outside, key: str) -> None:
 
     assert 503 == post(outside, "gateway/captures", key).status_code
     assert 503 == outside.client.get(f"{outside.url}/gateway/captures/{key}").status_code
+    outside.script("carrier", down=True)
+    assert 503 == outside.client.get(f"{outside.url}/carrier/shipments/{key}").status_code
 
 
 def test_a_query_says_what_became_of_a_call(outside: Outside, key: str) -> None:
@@ -214,6 +216,17 @@ def test_chance_is_the_same_for_the_same_seed(outside: Outside, key: str) -> Non
     first = statuses(1)
     assert first == statuses(2)
     assert {200, 402, 503} == set(first)
+
+
+def test_every_call_is_counted_also_those_that_were_turned_away(outside: Outside, key: str) -> None:
+    """S119: a test of a breaker wants to know how many came through."""
+    counted = f"{outside.url}/webhook/calls"
+    before = outside.client.get(counted).json().get("/notices", 0)
+    outside.script("webhook", next=["error", "ok"])
+    for _ in range(2):
+        post(outside, "webhook/notices", key)
+
+    assert before + 2 == outside.client.get(counted).json()["/notices"]
 
 
 def test_latency_is_waited_for(outside: Outside, key: str) -> None:
