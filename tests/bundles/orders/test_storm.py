@@ -78,17 +78,21 @@ class Storm:
             self.shop.world.settle(call, self.shop.outside.answer(call), run=False)
 
     def people(self) -> None:
-        key = self.key
-        choices: list[tuple[str, Command[Any, Any]]] = [
+        self.shop.world.tell(*self.wish(self.key))
+
+    def wish(self, key: str) -> tuple[str, Command[Any, Any]]:
+        """What somebody wants of an order, or of what belongs to it."""
+        status = self.random.choice(STATES)
+        wishes: list[tuple[str, Any]] = [
             (f"order/{key}", CancelOrder("storm")),
             (f"order/{key}", RequestReturn("storm")),
             (f"order/{key}", AcceptReturn()),
-            (f"order/{key}", UpdateOrderStatus(self.random.choice(STATES))),
+            (f"order/{key}", UpdateOrderStatus(status)),
             (f"payment/{key}", RefundPayment(Decimal("1.00"))),
             (f"product/{self.random.choice(['p1', 'p2'])}", ReleaseReservation(key)),
             ("product/p1", UpdateStock(self.random.randint(0, 6))),
         ]
-        self.shop.world.tell(*self.random.choice(choices))
+        return self.random.choice(wishes)
 
     def parcel(self) -> None:
         status = self.random.choice(["Shipped", "InTransit", "Delivered", "Failed", "Returned"])
