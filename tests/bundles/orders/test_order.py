@@ -226,7 +226,7 @@ def test_a_valid_account_starts_the_payment() -> None:
 
 
 def test_a_payment_that_succeeded_sells_what_is_held() -> None:
-    """S86 S100."""
+    """S86 S100: all products are asked at once."""
     done = o1(*PROCESSING).answered(
         PAYMENT, ProcessPayment, PaymentResult("o1", "o1", "Succeeded", "tx-1")
     )
@@ -236,7 +236,7 @@ def test_a_payment_that_succeeded_sells_what_is_held() -> None:
 
 
 def test_a_payment_that_failed_releases_what_is_held() -> None:
-    """S90 S91 S100."""
+    """S90 S91 S100: and then tells the customer."""
     done = o1(*PROCESSING).answered(
         PAYMENT, ProcessPayment, PaymentResult("o1", "o1", "Failed", reason="card-declined")
     )
@@ -279,7 +279,7 @@ def test_a_payment_that_is_refused_has_failed() -> None:
 
 
 def test_the_last_item_that_is_sold_asks_for_the_shipment() -> None:
-    """S30 S87."""
+    """S30 S87: until then the order is confirmed."""
     first = o1(*CONFIRMED).answered(P1, SellItems, ItemsSold("o1", 2)).then(SOLD[0])
     last = first.answered(P2, SellItems, ItemsSold("o1", 3)).then(SOLD[1], PREPARED)
 
@@ -301,7 +301,7 @@ def test_an_item_that_was_lost_takes_the_order_back() -> None:
 
 
 def test_a_label_confirms_the_order_to_its_customer() -> None:
-    """S88 S89."""
+    """S88 S89: with the number of the parcel."""
     result = ShipmentResult("o1", "o1", "Created", "track-1")
     done = o1(*PREPARING).answered(SHIPMENT, CreateShipment, result).then(LABELLED)
 
@@ -316,7 +316,7 @@ def test_a_label_confirms_the_order_to_its_customer() -> None:
     ids=["told", "refused"],
 )
 def test_no_label_takes_the_order_back(outcome: Any) -> None:
-    """S26 S36."""
+    """S26 S36: everything that was sold, and the money."""
     done = o1(*PREPARING).answered(SHIPMENT, CreateShipment, outcome)
 
     done.then(parcel.ShipmentFailed("o1", "o1", "no-lorry"))
@@ -416,7 +416,7 @@ def test_a_label_of_an_order_that_has_failed_is_stopped() -> None:
 
 
 def test_a_payment_that_comes_too_late_is_refunded_once() -> None:
-    """S43 S105 S106."""
+    """S43 S105 S106: whatever else is told of it."""
     result = PaymentResult("o1", "o1", "Succeeded", "tx-1")
     late = o1(*PROCESSING, CANCELLED).answered(PAYMENT, ProcessPayment, result).then(PAID)
     assert late.sent == [("payment/o1", RefundPayment())]
@@ -434,7 +434,7 @@ def test_a_payment_that_comes_too_late_is_refunded_once() -> None:
 
 
 def test_a_payment_given_up_that_then_fails_is_only_noted() -> None:
-    """S110."""
+    """S110: the order has come to nothing before."""
     given_up = o1(*PROCESSING, PaymentGivenUp("o1", "o1", "TimedOut"))
     failed = PaymentResult("o1", "o1", "Failed", reason="card-declined")
 
