@@ -222,7 +222,8 @@ def dead(site: Site) -> list[dict[bytes, bytes]]:
     keys = site.runtime.store.keys
     found: list[Any] = []
     for number in range(site.partitions):
-        found += [fields for _, fields in site.runtime.redis.xrange(keys.partition(number).dead)]
+        letters: Any = site.runtime.redis.xrange(keys.partition(number).dead)
+        found += [fields for _, fields in letters]
     return found
 
 
