@@ -9,7 +9,8 @@ from wherry.authoring.decisions import Accepted, Context, accept
 from wherry.codec import to_json
 from wherry.engine.changes import Entry
 from wherry.engine.envelope import EMPTY, Envelope
-from wherry.engine.registry import Registry
+from wherry.engine.record import Record, fresh
+from wherry.engine.registry import Registry, split_address
 from wherry.store.client import Store
 from wherry.workers.shard import Shard
 
@@ -70,6 +71,11 @@ def test_neighbours_are_those_of_the_same_key_that_are_placed_with_an_entity(
     assert registry.neighbours("ship/ann.s1") == ["crew/ann.s1"]
 
 
+def untouched(registry: Registry, address: str) -> Record:
+    kind, key = split_address(address)
+    return fresh(registry.kind(kind), key)
+
+
 class NoStore(Store):
     """Redis is not asked for anything."""
 
@@ -82,7 +88,7 @@ def test_a_turn_needs_no_round_trip_of_its_own_for_a_neighbour(registry: Registr
     envelope = Envelope("a", "ship/s1", "Sail", EMPTY)
 
     turn, needed = shard.open([Entry("1-0", to_json(envelope))], 1_000)
-    shard.learn({address: fresh(registry, address) for address in needed})
+    shard.learn({address: untouched(registry, address) for address in needed})
 
     assert needed == ["ship/s1", "crew/s1"]
     assert turn.process().handled == 2

@@ -53,12 +53,17 @@ class Shard:
         self.cursor = ""
 
     def open(self, entries: Sequence[Entry], now_ms: int) -> tuple[Turn, list[str]]:
-        """Start a turn. Returns it, and the addresses that have to be known before it goes on."""
+        """Start a turn. Returns it, and the addresses that have to be known before it goes on.
+
+        Those that are placed with one of them come along: each alone would be a round trip later.
+        """
         turn = Turn(
             self.registry, Changes(self.number, self.cursor, now_ms), self._load, self._reload,
             self.code, stream_id(self.barrier), self._attention, Meters(time.perf_counter_ns),
         )  # fmt: skip
-        return turn, [address for address in turn.take(entries) if address not in self._records]
+        wanted = [address for address in turn.take(entries) if address not in self._records]
+        near = [other for address in wanted for other in self.registry.neighbours(address)]
+        return turn, [*wanted, *(other for other in near if other not in self._records)]
 
     def learn(self, records: dict[str, Record]) -> None:
         """Remember entities as they are stored now."""
