@@ -13,8 +13,9 @@ from redis import Redis
 from loadtests.running import ROOT, running
 from tests.docs.pages import DOCS
 from tests.docs.watching import Seen, watching
+from wherry.authoring.decisions import Asker
 from wherry.engine.envelope import Envelope, Problem, Result
-from wherry.engine.saga_state import Order, OriginState, SagaState, StepState
+from wherry.engine.saga_state import Order, SagaState, StepState
 from wherry.engine.supervision import Attention
 from wherry.workers.attempts import Note
 
@@ -143,7 +144,7 @@ def test_every_key_says_how_long_it_lives() -> None:
     ("title", "of"),
     [
         ("Envelope", Envelope), ("Result", Result), ("Problem", Problem), ("Saga state", SagaState),
-        ("Step", StepState), ("Order", Order), ("Origin", OriginState),
+        ("Step", StepState), ("Order", Order), ("Asker", Asker),
         ("Attention", Attention), ("Note", Note),
     ],
 )  # fmt: skip

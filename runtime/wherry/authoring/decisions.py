@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Generic, Literal, TypeVar, cast
 
+import msgspec
+
 from wherry.authoring.messages import Command, Event, Kind, Ref
 from wherry.codec import codec_of
 
@@ -18,9 +20,14 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Asker(Generic[R]):
-    """Who waits for an R. Keep it in an event, and answer with `reply_to` or `refuse`."""
+class Asker(msgspec.Struct, Generic[R], frozen=True, omit_defaults=True):
+    """Who waits for an R. Keep it in an event, and answer with `reply_to` or `refuse`.
+
+    id       of the command that waits for its reply
+    command  its name
+    sender, tag, carry, reply, corr, trace
+             as in its envelope
+    """
 
     id: str
     command: str

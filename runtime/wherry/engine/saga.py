@@ -12,11 +12,11 @@ from wherry.authoring.messages import KEY_PATTERN, Ref
 from wherry.authoring.saga import Saga
 from wherry.codec import Codec, codec_of
 from wherry.engine import saga_state as st
-from wherry.engine.decision import Call, Decision
+from wherry.engine.decision import Call, Decision, asker_of
 from wherry.engine.envelope import ANSWER, Answer, Problem
 from wherry.engine.saga_run import UNDO, Run
 from wherry.engine.saga_script import FindReply, Script, State
-from wherry.engine.saga_state import OriginState, Raw, SagaState
+from wherry.engine.saga_state import Raw, SagaState
 from wherry.engine.specs import CommandSpec, KindSpec
 from wherry.errors import Rejected
 
@@ -80,17 +80,16 @@ class Handlers:
         if state.status:
             raise Rejected("saga-exists", f"{call.context.key} is {state.status}")
         data = self.script.saga.start(given, call.context)
-        envelope = call.envelope
-        origin = OriginState(
-            envelope.id, envelope.sender, envelope.tag, envelope.carry, envelope.reply,
-            envelope.corr, envelope.trace,
-        )  # fmt: skip
         deadline = call.now_ms + round(self.script.saga.deadline.total_seconds() * 1000)
         run = Run(self.script, state, call)
         given_json = Raw(codec_of(self.script.saga.input_type).encode(given))
         run.note(
             st.SagaStarted(
-                given_json, Raw(self.script.data.encode(data)), call.now_ms, deadline, origin
+                given_json,
+                Raw(self.script.data.encode(data)),
+                call.now_ms,
+                deadline,
+                asker_of(call.envelope),
             )
         )
         return run.decide(LATER)

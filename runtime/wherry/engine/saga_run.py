@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from wherry.authoring.decisions import Ask, Asker, StartTimer, StopTimer
+from wherry.authoring.decisions import Ask, StartTimer, StopTimer
 from wherry.authoring.messages import Event
 from wherry.authoring.saga import Part
 from wherry.codec import codec_of
@@ -198,13 +198,8 @@ class Run:
         self._tell_caller(problem=problem)
 
     def _tell_caller(self, reply: Raw = NOTHING, problem: Problem | None = None) -> None:
-        known = self.state.origin
-        if known is not None:
-            asker: Asker[Any] = Asker(
-                known.id, "Start", known.sender, known.tag, known.carry,
-                known.reply, known.corr, known.trace,
-            )  # fmt: skip
-            self.answers.append(LateAnswer(asker, reply, problem))
+        if self.state.origin is not None:
+            self.answers.append(LateAnswer(self.state.origin, reply, problem))
 
     def _timers(self) -> tuple[StartTimer | StopTimer, ...]:
         if self.state.ended:

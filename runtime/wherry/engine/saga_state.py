@@ -4,6 +4,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from wherry.authoring.decisions import Asker
 from wherry.authoring.messages import Command, Event, message
 from wherry.engine.envelope import NOTHING, Problem
 
@@ -51,18 +52,6 @@ class StepState(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.status in {"done", "unknown"}
 
 
-class OriginState(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Who waits for the end of the saga."""
-
-    id: str
-    sender: str = ""
-    tag: str = ""
-    carry: str = ""
-    reply: str = ""
-    corr: str = ""
-    trace: str = ""
-
-
 class SagaState(msgspec.Struct, Generic[S], frozen=True, omit_defaults=True):
     """The state of a saga; `data` is what its author defined."""
 
@@ -74,7 +63,7 @@ class SagaState(msgspec.Struct, Generic[S], frozen=True, omit_defaults=True):
     deadline: int = 0
     tick: int = 0
     stage: int = -1
-    origin: OriginState | None = None
+    origin: Asker[Any] | None = None
     steps: tuple[StepState, ...] = ()
     problem: Problem | None = None
     result: Raw = NOTHING
@@ -97,7 +86,7 @@ class SagaStarted(Event):
     data: Raw
     at: int
     deadline: int
-    origin: OriginState
+    origin: Asker[Any]
 
 
 @message
