@@ -52,7 +52,7 @@ def _line(
     line["ratios_to_floor"] = [run["ratio_to_floor"] for run in runs]
     if workload.base in rounds[0]:
         line |= _compared(workload, rounds)
-    return line | _latency(workload, options)
+    return line | _latency(workload, options) if options.latency else line
 
 
 def _compared(workload: Workload, rounds: Sequence[dict[str, Run]]) -> dict[str, Any]:
@@ -131,7 +131,7 @@ def _floor(workload: Workload, count: int, options: argparse.Namespace) -> tuple
 def _latency(workload: Workload, options: argparse.Namespace) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for in_flight, count in ((1, 300), (64, 2_000)):
-        count = min(count, workload.count)
+        count = max(20, round(min(count, workload.count) * min(options.scale, 1)))
         with _folder() as folder, _system(workload, folder, options) as system:
             workload.prepare(system, count)
             warm = workload.jobs("warm", 1)
@@ -154,7 +154,7 @@ def _http_latency(workload: Workload, options: argparse.Namespace) -> dict[str, 
 
 
 def _percentiles(seconds: Sequence[float]) -> dict[str, float]:
-    cuts = statistics.quantiles(seconds, n=100)
+    cuts = statistics.quantiles(seconds, n=100, method="inclusive")
     return {f"p{n}": round(cuts[n - 1] * 1000, 2) for n in (50, 95, 99)}
 
 
@@ -198,7 +198,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--runs", type=int, default=3, help="the run with the median ratio is shown"
     )
-    parser.add_argument("--scale", type=float, default=1.0, help="of the number of commands")
+    parser.add_argument("--scale", type=float, default=1.0, help="of the numbers of commands")
+    parser.add_argument(
+        "--latency", action=argparse.BooleanOptionalAction, default=True, help="measure it, too"
+    )
     parser.add_argument("--json", type=Path, help="write all to this file too")
     return parser.parse_args()
 

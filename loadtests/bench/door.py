@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 import httpx
 
-from loadtests.bench.source import Source, source_of
-from loadtests.bench.system import ROOT, System
+from loadtests.bench.source import Source, environment, source_of
+from loadtests.bench.system import System
 from wherry.http.serve import serve
 
 
@@ -35,7 +35,7 @@ def _dock(client: httpx.Client, vessel: str, port: str) -> float:
 @contextmanager
 def _serving(system: System, source: Source) -> Iterator[str]:
     command = [sys.executable, "-m", "loadtests.bench.door", system.server.url, *source.words]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             yield process.stdout.readline().strip()

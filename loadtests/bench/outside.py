@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from loadtests.bench.source import Source
+from loadtests.bench.source import Source, environment
 from wherry.supervisor.stand_ins import Stand, needed
 
 
@@ -54,5 +54,5 @@ def _start(stand: Stand, source: Source, log: Path) -> subprocess.Popen[bytes]:
     with log.open("ab") as output:
         return subprocess.Popen(
             [*program, str(source.folder), stand.app, str(descriptor)],
-            stdout=output, stderr=output, pass_fds=[descriptor],
+            env=environment(), stdout=output, stderr=output, pass_fds=[descriptor],
         )  # fmt: skip

@@ -1,10 +1,12 @@
 """Which bundle of which folder a workload is about."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from wherry.wiring import Bundles, Runtime, load_bundles, open_runtime
 
+ROOT = Path(__file__).parents[2]
 NAMESPACE = "bench"
 
 
@@ -33,3 +35,9 @@ def source_of(words: list[str]) -> Source:
     """The source that `words` are of."""
     folder, bundle = words
     return Source(Path(folder), bundle)
+
+
+def environment(**more: str) -> dict[str, str]:
+    """What a program that is started finds in its environment: the code, however ours was found."""
+    paths = [str(ROOT), str(ROOT / "runtime"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), **more}

@@ -14,13 +14,11 @@ import psutil
 
 from loadtests.bench.outside import outside
 from loadtests.bench.recording import recording
-from loadtests.bench.source import NAMESPACE, Source
+from loadtests.bench.source import NAMESPACE, Source, environment
 from wherry.store.server import Fsync, Server
 from wherry.wiring import Runtime, deploy
 from wherry.workers.queue import enqueue_pump, enqueue_runner, open_queue
 from wherry.workers.roles import EFFECTS, PUMPS, Role
-
-ROOT = Path(__file__).parents[2]
 
 Process = subprocess.Popen[bytes]
 
@@ -99,7 +97,7 @@ def running(
         deploy(runtime)
         roles = [PUMPS] * workers + ([EFFECTS] if runtime.registry.targets else [])
         files = [folder / f"calls-{n}" for n in range(len(roles) + 1)]
-        env = {**os.environ, **there.variables}
+        env = environment(**there.variables)
         started = [
             (role, _start_worker(role, server.url, source, log, file if record else "", env))
             for role, file in zip(roles, files[1:], strict=True)
@@ -118,9 +116,7 @@ def _start_worker(
 ) -> Process:
     program = [sys.executable, "-m", "loadtests.bench.worker", role, url, str(record)]
     with log.open("ab") as output:
-        return subprocess.Popen(
-            [*program, *source.words], cwd=ROOT, env=env, stdout=output, stderr=output
-        )
+        return subprocess.Popen([*program, *source.words], env=env, stdout=output, stderr=output)
 
 
 def _named(

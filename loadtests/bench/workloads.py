@@ -7,8 +7,8 @@ from pathlib import Path
 from loadtests.bench.driver import Job, send_all, wait_all
 from loadtests.bench.endings import Ending
 from loadtests.bench.orders import count_confirmed, orders, shop
-from loadtests.bench.source import Source
-from loadtests.bench.system import ROOT, System
+from loadtests.bench.source import ROOT, Source
+from loadtests.bench.system import System
 from wherry import Ref
 from wherry.engine.saga import id_near
 
