@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -28,11 +29,11 @@ from tests.support.shop_states import (
     preparing,
     processing,
 )
-from tests.support.site import ROOT
 from tests.support.traffic import watch
 from wherry.engine.supervision import Attention
 from wherry.testing import World
 
+ROOT = Path(__file__).parents[3]
 SECOND = timedelta(seconds=1)
 
 
@@ -160,6 +161,20 @@ def test_an_order_that_was_shipped_by_hand_waits_for_its_label_for_ever() -> Non
     found.finish()
 
     assert ("track-label-o1", ()) == (found.order_of().tracking_number, found.order_of().open)
+    require_good(found)
+
+
+def test_what_a_product_may_have_forgotten_is_not_asked_again_without_need() -> None:
+    """S106 S110: a restock that is only late comes once; one that has failed comes again."""
+    found = labelled()
+    found.world.hold("product/p1")
+    found.world.send("order/o1", CancelOrder("changed my mind"))
+    assert ("restock:p1",) == found.order_of().open
+    found.wait(3)
+    seen = watch(found.world)
+    found.finish()
+
+    assert 1 == [message.route for message in seen].count("order→product RestockItems")
     require_good(found)
 
 

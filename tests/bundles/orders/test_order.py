@@ -433,6 +433,16 @@ def test_a_payment_that_comes_too_late_is_refunded_once() -> None:
     late.answered(PAYMENT, RefundPayment, Failed("x")).then(StepFailed("o1", "refund", "x"))
 
 
+def test_a_payment_that_succeeds_though_it_was_said_to_have_failed_is_refunded() -> None:
+    """S105: whatever came first, money that is there goes back."""
+    failed = o1(*PROCESSING, PaymentProcessed("o1", "o1", "Failed", "invalid"))
+    result = PaymentResult("o1", "o1", "Succeeded", "tx-1")
+
+    late = failed.answered(PAYMENT, ProcessPayment, result).then(PAID)
+
+    assert late.sent == [("payment/o1", RefundPayment())]
+
+
 def test_a_payment_given_up_that_then_fails_is_only_noted() -> None:
     """S110: the order has come to nothing before."""
     given_up = o1(*PROCESSING, PaymentGivenUp("o1", "o1", "TimedOut"))
