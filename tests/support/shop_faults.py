@@ -7,9 +7,9 @@ after-<n>-...       the worker is killed when the turn with the nth message has 
 
 and the order in the key of a call to the outside world, what goes wrong with its runner:
 
-<call>-begun-...    the runner is killed before the call is made
-<call>-made-...     the runner is killed when the call was made, and before it is settled
-<call>-told-...     the runner is killed when it has been settled
+<call>-begun-x      the runner is killed before the call is made
+<call>-made-x       the runner is killed when the call was made, and before it is settled
+<call>-told-x       the runner is killed when it has been settled
 
 Each happens once: a file in the folder of the faults remembers it, whoever is killed. Another one
 there, `handled`, has every message that was handled, in order.
@@ -18,7 +18,6 @@ there, `handled`, has every message that was handled, in order.
 import os
 import re
 import signal
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,7 +36,7 @@ from wherry.workers.ledger import Ledger
 from wherry.workers.pump import Pump
 
 _FLOW = re.compile(r"(?P<fault>twice|lost|before|after)-(?P<n>\d+)-")
-_CALL = re.compile(r"(?P<call>[a-z]+)-(?P<order>(?P=call)-(?P<stage>begun|made|told).*)")
+_CALL = re.compile(r"(?P<call>[a-z]+)-(?P<order>(?P=call)-(?P<stage>begun|made|told)-x)")
 
 
 def handled(folder: Path) -> list[Envelope]:
@@ -56,9 +55,8 @@ class Faults:
     """The faults of one process."""
 
     folder: Path
-    _seen: Counter[str] = field(default_factory=Counter)
-    #: The turn after which the process dies, and because of which flow.
-    _last: tuple[Changes, str] | None = None
+    #: The flows because of which the process dies after a turn.
+    _last: list[tuple[Changes, str]] = field(default_factory=list)
 
     def hit(self, name: str) -> bool:
         """Whether a fault happens now: it has not happened before."""
@@ -86,17 +84,27 @@ class Faults:
             return 2
         if found["fault"] == "lost" and not is_asked_again(envelope):
             return 1
-        self._seen[flow] += 1
-        if self._seen[flow] != int(found["n"]):
+        if self.number(envelope) != int(found["n"]):
             return 1
         match found["fault"]:
             case "before":
                 self.die(flow)
-            case "after":
-                self._last = (changes, flow)
-            case _:
+            case "after" if flow not in hit(self.folder):
+                self._last.append((changes, flow))
+            case "lost":
                 return 0 if self.hit(flow) else 1
+            case _:
+                pass
         return 1
+
+    def number(self, envelope: Envelope) -> int:
+        """The how many'th message of its flow it is, in all processes that there were."""
+        file = self.folder / f"seen-{envelope.correlation}"
+        seen = file.read_text().split() if file.exists() else []
+        if envelope.id not in seen:
+            seen.append(envelope.id)
+            file.write_text(" ".join(seen))
+        return 1 + seen.index(envelope.id)
 
     def note(self, envelope: Envelope) -> None:
         """Write down that a message is handled."""
@@ -105,8 +113,10 @@ class Faults:
 
     def stored(self, changes: Changes, outcome: Committed | Refused) -> None:
         """A turn was to be stored."""
-        if self._last is not None and self._last[0] is changes and isinstance(outcome, Committed):
-            self.die(self._last[1])
+        if isinstance(outcome, Committed) and any(turn is changes for turn, _ in self._last):
+            for _, flow in self._last:  # turns of one round are stored together
+                self.hit(flow)
+            os.kill(os.getpid(), signal.SIGKILL)
 
     # -- calls -----------------------------------------------------------------------------------
 
