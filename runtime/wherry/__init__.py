@@ -7,6 +7,8 @@ from wherry.authoring.decisions import (
     Ask,
     Asker,
     Context,
+    Late,
+    Sends,
     StartTimer,
     StopTimer,
     Tell,
@@ -28,8 +30,8 @@ __all__ = [
     # Messages
     "Command", "Event", "Kind", "Ref", "message",
     # Entities
-    "Accepted", "Answered", "Ask", "Asker", "Context", "Entity", "Lifecycle", "OneForOne", "Pool",
-    "ReceiveTimeout", "StartTimer", "StopTimer", "Tell",
+    "Accepted", "Answered", "Ask", "Asker", "Context", "Entity", "Late", "Lifecycle", "OneForOne",
+    "Pool", "ReceiveTimeout", "Sends", "StartTimer", "StopTimer", "Tell",
     "accept", "later", "react", "refuse", "reply_to",
     # The outside world
     "Attempt", "Breaker", "Retry", "Target",
