@@ -52,6 +52,7 @@ class Meters:
         """`GET /metrics`."""
         Query(request)
         self._gauges["wherry_http_open_requests"].set(self._service.open_requests)
+        self._gauges["wherry_http_streams"].set(len(self._service.followers))
         self._gauges["wherry_http_waiting"].set(self._service.courier.waiters.count())
         try:
             figures = await self._service.read(read_figures, self._service.runtime)
@@ -76,6 +77,7 @@ class _Found(Collector):
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _GAUGES = (
     ("wherry_http_open_requests", "Requests being served now."),
+    ("wherry_http_streams", "Logs being followed now, each with a connection to Redis."),
     ("wherry_http_waiting", "Callers that wait for a reply now."),
     ("wherry_redis_up", "1 when Redis answered this scrape; what comes from it is left out else."),
 )
