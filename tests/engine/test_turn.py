@@ -115,7 +115,7 @@ def test_a_handler_that_raises_is_buried_and_the_next_message_goes_on(yard: Yard
 @pytest.mark.parametrize(
     "what",
     ["reply", "event", "unknown event", "unreadable event", "message", "timer", "timer name",
-     "nothing", "words", "text"],
+     "nothing", "words", "wordless", "text"],
 )  # fmt: skip
 def test_what_cannot_be_stored_buries_only_its_own_message(yard: Yard, what: str) -> None:
     bad = yard.send("box/b", Bad(what))
@@ -133,6 +133,19 @@ def test_a_rejection_in_words_that_are_no_text_is_still_a_rejection(yard: Yard) 
     yard.settle()
 
     assert ("rejected", "\\ud800") == _problem(yard, id_)
+
+
+@pytest.mark.parametrize("what", ["rejection with no JSON", "rejection with no text"])
+def test_a_rejection_with_data_that_cannot_be_stored_goes_without_it(yard: Yard, what: str) -> None:
+    """It must not end the turn: the same would happen to the next one, for ever."""
+    id_ = yard.send("box/b", Bad(what))
+    yard.send("box/b", Add(2))
+    yard.settle()
+
+    problem = yard.result(id_).problem
+    assert problem is not None
+    assert ("no", "but why", {}) == (problem.code, problem.detail, problem.data)
+    assert [2] == seen(yard)
 
 
 def test_a_state_that_is_no_json_is_rebuilt_from_the_log(yard: Yard) -> None:

@@ -231,7 +231,10 @@ def bad(state: Box, command: Bad, ctx: Context) -> Accepted[Any]:
         "timer name": lambda: accept(command, reply=None, timers=(StopTimer("\ud800"),)),
         "nothing": lambda: None,
         "words": lambda: _raise(ValueError("\ud800")),
+        "wordless": lambda: _raise(Wordless()),
         "rejection": lambda: _raise(Rejected("\ud800", "\ud800")),
+        "rejection with no JSON": lambda: _raise(Rejected("no", "but why", thing=object())),
+        "rejection with no text": lambda: _raise(Rejected("no", "but why", thing="\ud800")),
         "text": lambda: accept(command, Added(1, "\ud800", ctx.now), reply=None),
         "early timer": lambda: accept(
             command, reply=None, timers=(StartTimer("t", datetime(1960, 1, 1, tzinfo=UTC), Add(8)),)
@@ -240,6 +243,13 @@ def bad(state: Box, command: Bad, ctx: Context) -> Accepted[Any]:
     }
     accepted: Accepted[Any] = done[command.what]()
     return accepted
+
+
+class Wordless(Exception):
+    """An error that fails when it is asked what it says."""
+
+    def __str__(self) -> str:
+        raise ValueError("no words")
 
 
 def _raise(error: Exception) -> Any:

@@ -35,6 +35,7 @@ from wherry.engine.record import (
     usable,
 )  # fmt: skip
 from wherry.engine.registry import Registry, split_address
+from wherry.engine.saying import printable, problem_of, words_of
 from wherry.engine.silence import Silence
 from wherry.engine.specs import CommandSpec
 from wherry.engine.supervision import RESTART, STOPPED, Attention
@@ -290,7 +291,7 @@ class Turn:
         code = "entity-damaged" if isinstance(error, Damaged) else "handler-failed"
         text = "".join(traceback.format_exception(error)[-6:])
         self._bury(envelope, to_json(envelope), code, text)
-        said = _printable(f"{envelope.type} raised {type(error).__name__}: {error}")
+        said = f"{envelope.type} raised {type(error).__name__}: {words_of(error)}"
         dead = Result("dead", problem=Problem(code, said))
         self._release(self._out().answer(envelope, delivery.root, dead))
         if self._supervisor.failed(record, envelope, error, said) == "restart":
@@ -327,7 +328,7 @@ class Turn:
         at = str(self.changes.now_ms)
         self.changes.dead.append(
             ["entity", envelope.to, "type", envelope.type, "id", envelope.id, "at", at,
-             "code", code, "error", _printable(error), "version", self.code, "message", message]
+             "code", code, "error", printable(error), "version", self.code, "message", message]
         )  # fmt: skip
 
 
@@ -345,9 +346,7 @@ def _require_version(record: Record, envelope: Envelope) -> None:
 def _refusal(error: Exception) -> Result:
     match error:
         case Rejected():
-            problem = Problem(
-                _printable(str(error.code)), _printable(str(error.detail)), error.data
-            )
+            problem = problem_of(str(error.code), str(error.detail), error.data)
         case Invalid():
             faults = [{"pointer": f.pointer, "message": f.message} for f in error.faults]
             problem = Problem("invalid", str(error), errors=faults)
@@ -362,8 +361,3 @@ def _pool_timer(timer: StartTimer | StopTimer) -> PoolTimer:
     if isinstance(timer, StopTimer):
         return PoolTimer(timer.name)
     return PoolTimer(timer.name, due_in_ms(timer.due), timer.command)
-
-
-def _printable(text: str) -> str:
-    """Text of a bundle that can be stored: it may hold halves of surrogate pairs."""
-    return text.encode(errors="backslashreplace").decode()

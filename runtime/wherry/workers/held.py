@@ -11,8 +11,9 @@ from typing import Any
 import msgspec
 
 from wherry.codec import to_json
-from wherry.engine.envelope import ANSWER, NOTHING, Answer, Envelope, Problem, raw, read_envelope
+from wherry.engine.envelope import ANSWER, NOTHING, Answer, Envelope, raw, read_envelope
 from wherry.engine.registry import Registry
+from wherry.engine.saying import printable
 from wherry.engine.specs import EffectSpec, TargetSpec
 from wherry.errors import Invalid
 from wherry.store.calls import Again, Back, Bury, Done, How, Park, Settling
@@ -189,18 +190,3 @@ def said(error: BaseException) -> str:
     """An error of a bundle in one line that can be stored."""
     text = "".join(traceback.format_exception_only(error)).strip()
     return printable(text)[:1000]
-
-
-def printable(text: str) -> str:
-    """Text of a bundle that can be stored: it may hold halves of surrogate pairs."""
-    return text.encode(errors="backslashreplace").decode()
-
-
-def problem_of(code: str, detail: str, data: dict[str, Any]) -> Problem:
-    """A problem that can be stored: values that are no JSON are left out."""
-    problem = Problem(printable(code), printable(detail), data)
-    try:
-        to_json(problem)
-    except (TypeError, ValueError, UnicodeEncodeError, msgspec.MsgspecError):
-        return Problem(problem.code, problem.detail)
-    return problem

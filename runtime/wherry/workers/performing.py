@@ -16,10 +16,11 @@ import msgspec
 
 from wherry import tracing
 from wherry.authoring.effect import Attempt, EffectFunction
+from wherry.engine.saying import problem_of
 from wherry.engine.specs import TargetSpec
 from wherry.errors import Rejected, Transient
 from wherry.workers.attempts import Came, Case, NotDone, NotTold, Refused, Replied, Unclear, may_run
-from wherry.workers.held import Held, problem_of, said
+from wherry.workers.held import Held, said
 
 if TYPE_CHECKING:
     import httpx
