@@ -19,12 +19,14 @@ from wherry import (
     Event,
     Kind,
     OneForOne,
+    ReceiveTimeout,
     Tell,
     Transient,
     accept,
     message,
     react,
 )
+from wherry.authoring.supervision import Directive
 from wherry.engine.supervision import RESTART
 from wherry.testing import World
 
@@ -231,6 +233,46 @@ def test_a_kind_without_supervision_goes_on_with_the_state_that_it_had() -> None
     dig_and_fail(world, "other", times=20)
     assert world.send("mine/a", Dig()).reply == 1
     assert world.attention == {}
+
+
+def watchman(directive: Directive) -> tuple[World, list[str]]:
+    """A world with one who waits, and looks around when he hears nothing; and what he sees."""
+    sights: list[str] = []
+    watch = ReceiveTimeout(timedelta(seconds=30), Dig(), waiting=lambda mine: mine.depth == 1)
+    waiter = Entity(
+        MineKind, Mine(), receive_timeout=watch, supervision=OneForOne(otherwise=directive)
+    )
+
+    @waiter.handles(Dig)
+    def look(state: Mine, command: Dig, ctx: Context) -> Accepted[int]:
+        if state.depth == 0:
+            return accept(command, Dug(), reply=1)
+        sights.append("nothing")
+        raise ValueError("it is dark")
+
+    waiter.folds(Dug)(dug)
+    world = World(App([waiter]))
+    assert world.send("mine/a", Dig()).reply == 1
+    return world, sights
+
+
+@pytest.mark.parametrize("directive", ["resume", "restart"])
+def test_who_failed_when_the_receive_timeout_came_still_has_one(directive: Directive) -> None:
+    """Without it, an entity that waits for an answer which was lost would wait for ever."""
+    world, sights = watchman(directive)
+    world.advance(timedelta(minutes=10))
+    assert len(sights) == 20
+
+
+def test_who_was_stopped_when_the_receive_timeout_came_has_one_after_the_restart() -> None:
+    world, sights = watchman("stop")
+    world.send("mine/a", Dig())
+    world.advance(timedelta(minutes=10))
+    assert [letter["code"] for letter in world.dead] == ["handler-failed", "entity-stopped"]
+
+    world.restart("mine/a")
+    world.advance(timedelta(seconds=30))
+    assert len(sights) == 2
 
 
 @pytest.mark.parametrize("how", ["other", "persistence"])

@@ -293,9 +293,14 @@ class Turn:
         self._bury(envelope, to_json(envelope), code, text)
         said = f"{envelope.type} raised {type(error).__name__}: {words_of(error)}"
         dead = Result("dead", problem=Problem(code, said))
-        self._release(self._out().answer(envelope, delivery.root, dead))
-        if self._supervisor.failed(record, envelope, error, said) == "restart":
+        outgoing = self._out().answer(envelope, delivery.root, dead)
+        directive = self._supervisor.failed(record, envelope, error, said)
+        if directive == "restart":
             self._rebuild(record)
+        if directive in {"resume", "restart"}:
+            # It may have been the time-out itself that failed: who goes on waiting needs another.
+            Silence.of(record).broken(outgoing, envelope, self.changes.now_ms)
+        self._release(outgoing)
         return "failed"
 
     def _restart(self, delivery: Delivery, record: Record) -> str:
@@ -304,7 +309,10 @@ class Turn:
         self._rebuild(record)
         self._supervisor.restarted(record.address)
         done = Result("done", version=record.version, reply=raw({"restarted": True}))
-        self._release(self._out().answer(envelope, delivery.root, done))
+        outgoing = self._out().answer(envelope, delivery.root, done)
+        # The time-out may have passed, and been refused, while it was stopped.
+        Silence.of(record).broken(outgoing, envelope, self.changes.now_ms)
+        self._release(outgoing)
         return "accepted"
 
     def _rebuild(self, record: Record) -> None:
