@@ -450,6 +450,46 @@ def test_a_step_that_was_not_done_is_not_undone(outcome: Any) -> None:
     assert (went.status, it.calls()) == ("compensated", [])
 
 
+@message
+class Errand:
+    """The key of the call that comes second."""
+
+    key: str
+
+
+def start_errand(given: Errand, ctx: Context) -> Errand:
+    return given
+
+
+def nothing(state: Errand) -> None:
+    return None
+
+
+errand = Saga("errand", start=start_errand, result=nothing, deadline=timedelta(minutes=1))
+errand.step(
+    "first",
+    lambda _: Ask(CourierKind.ref("first"), Deliver(1)),
+    undo=lambda _: Tell(CourierKind.ref("first-back"), Recall()),
+)
+errand.step("second", lambda s: Ask(CourierKind.ref(s.key), Deliver(2)))
+
+
+@pytest.mark.parametrize("key", ["two words", "", "k" * 256, "ä"])
+def test_a_saga_turns_back_when_a_step_is_a_call_that_nobody_can_make(key: str) -> None:
+    """It waits for every outcome that is open: of this one it would have heard nothing."""
+    it = World(App([courier, errand]), outside={Deliver: deliver, Recall: recall})
+    went = it.start(errand, Errand(key))
+    assert (went.status, went.caller.rejected) == ("compensated", "not-found")
+    assert went.steps == {"first": "undone", "second": "rejected"}
+    assert it.dead == []
+
+
+def test_an_ask_of_a_call_that_is_not_deployed_is_rejected() -> None:
+    empty = Target(CourierKind)
+    it = World(App([clerk, vault, empty]))
+    assert it.send("clerk/c", Mail(3)).rejected == "not-found"
+
+
 # -- receive time-out ----------------------------------------------------------------------------
 
 

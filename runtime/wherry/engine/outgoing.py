@@ -12,8 +12,9 @@ import msgspec
 from wherry.codec import codec_of, to_json
 from wherry.engine.changes import Delivery, Root, Timer
 from wherry.engine.decision import AskOut, LateAnswer
-from wherry.engine.envelope import ANSWER, NOTHING, Answer, Envelope, Result
+from wherry.engine.envelope import ANSWER, NOTHING, Answer, Envelope, Problem, Result
 from wherry.engine.record import PoolTimer
+from wherry.errors import NotFound
 
 if TYPE_CHECKING:
     from wherry.engine.registry import Registry
@@ -42,18 +43,33 @@ class Outgoing:
             command if ready else raw_body(command), sender=cause.to, tag=ask.tag,
             carry=ask.carry, corr=cause.correlation, cause=cause.id, trace=cause.trace,
         )  # fmt: skip
-        target, _, key = ask.to.partition("/")
-        if target in self.registry.targets:
-            self._call(envelope, target, key)
+        if ask.to.partition("/")[0] in self.registry.targets:
+            self._call(envelope, delivery.root)
         else:
             self._route(Delivery(envelope, delivery.root, None if ready else command))
 
-    def _call(self, envelope: Envelope, target: str, key: str) -> None:
+    def _call(self, envelope: Envelope, root: Root) -> None:
         """Ask for an effect: a runner takes it, not a turn."""
-        self.registry.effect(target, envelope.type)
+        fault = self._fault_of(envelope)
+        if not fault:
+            self.effects.append((envelope.id, to_json(envelope)))
+        elif envelope.tag:
+            # As an ask to nobody: a saga that heard nothing of its step would wait for ever.
+            self.answer(envelope, root, Result("rejected", problem=Problem("not-found", fault)))
+        else:
+            raise ValueError(fault)
+
+    def _fault_of(self, envelope: Envelope) -> str:
+        """Why nobody can make a call; empty when it can be made."""
+        envelope.to.encode()  # half of a surrogate pair cannot travel at all
+        target, _, key = envelope.to.partition("/")
         if not _CALL_KEY.fullmatch(key):
-            raise ValueError(f"{envelope.to!r}: the key of a call is {_CALL_KEY.pattern}")
-        self.effects.append((envelope.id, to_json(envelope)))
+            return f"{envelope.to!r}: the key of a call is {_CALL_KEY.pattern}"
+        try:
+            self.registry.effect(target, envelope.type)
+        except NotFound as error:
+            return str(error)
+        return ""
 
     def _route(self, delivery: Delivery) -> None:
         self.deliveries.append((self.registry.partition_of(delivery.envelope.to), delivery))
