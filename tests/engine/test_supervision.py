@@ -275,6 +275,33 @@ def test_who_was_stopped_when_the_receive_timeout_came_has_one_after_the_restart
     assert len(sights) == 2
 
 
+def test_a_restart_that_cannot_read_the_log_leaves_the_stored_state_as_it_is(redis: Redis) -> None:
+    """The code no longer knows an event: what is left of the log without it is another state."""
+    supervision = OneForOne(otherwise="restart")
+    quarry = Entity(MineKind, Mine(), supervision=supervision)
+    quarry.handles(Dig)(dig)
+    quarry.folds(Dug)(dug)
+    before = Entity(MineKind, Mine(), supervision=supervision)
+
+    @before.handles(Dig)
+    def discover(state: Mine, command: Dig, ctx: Context) -> Accepted[int]:
+        return accept(command, Heard("gold"), reply=7)
+
+    @before.folds(Heard)
+    def discovered(state: Mine, event: Heard) -> Mine:
+        return Mine(depth=7)
+
+    yard = Yard(redis, app=App([before]))
+    yard.send("mine/a", Dig())
+    yard.settle()
+    yard = Yard(redis, app=App([quarry]), sent=yard.sent)
+    yard.send("mine/a", Dig())
+    yard.send("mine/a", Dig("transient"))
+    yard.settle()
+
+    assert yard.record("mine/a").state.depth == 8
+
+
 @pytest.mark.parametrize("how", ["other", "persistence"])
 def test_it_stays_stopped_when_another_pump_takes_over(redis: Redis, how: str) -> None:
     yard = Yard(redis, app=app)

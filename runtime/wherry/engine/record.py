@@ -161,6 +161,8 @@ def finish(record: Record) -> Change:
     change = record.change
     assert change is not None  # noqa: S101 - finish is only called for changed records
     record.change = None
+    if record.fault:
+        return change  # what it seems to be now is not what it is: the stored state stays
     if record.size <= LARGE_STATE or record.version - record.snapshot >= SNAPSHOT_EVERY:
         _snapshot(record, change)
     return change
