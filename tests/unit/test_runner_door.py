@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from redis.exceptions import ResponseError
 
 from wherry import Attempt, Breaker, Command, Kind, Target, message
 from wherry.engine.specs import target_spec
@@ -212,6 +213,25 @@ def test_who_waits_for_a_probe_asks_again_soon() -> None:
         with pytest.raises(Shut) as shut:
             await door.enter()
         assert shut.value.until_ms == 1_000 + doors.PATIENCE_MS
+
+    in_a_loop(test)
+
+
+@pytest.mark.parametrize(
+    "error", [Unreachable("away"), ResponseError("MISCONF the disk is full"), ValueError("odd")]
+)
+def test_who_waits_at_the_door_is_let_in_after_an_error_whatever_it_was(error: Exception) -> None:
+    """Nobody else may ever come to this target: who waits must not depend on the next one."""
+
+    async def test(door: Door, redis: Redis) -> None:
+        well = redis.answer
+
+        def fails_once(asking: Asking) -> Permission:
+            redis.answer = well
+            raise error
+
+        redis.answer = fails_once
+        await asyncio.wait_for(door.enter(), 60)
 
     in_a_loop(test)
 

@@ -15,7 +15,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from wherry.engine.specs import TargetSpec
-from wherry.errors import WherryError
 from wherry.store.calls import Asking
 from wherry.store.effects import Permission
 
@@ -113,7 +112,7 @@ class Door:
         while self._asking or self._badly or (self._well and self.state != "closed"):
             try:
                 await self._ask_once()
-            except (WherryError, AssertionError) as error:
+            except Exception as error:  # noqa: BLE001 - who waits would wait for ever
                 # The outcomes wait for the next question.
                 log.warning("the breaker of %s cannot be asked: %s", self.target.name, error)
                 await asyncio.sleep(0.5)
