@@ -10,6 +10,7 @@ from typing import Any
 
 import psutil
 import pytest
+from redis import Redis
 from rq import Worker
 
 from tests.support.desks import World, scripted
@@ -360,6 +361,29 @@ def test_an_outage_of_redis_loses_no_outcome(site: Site, world: World) -> None:
     site.server.start()
     assert hears(site, "k") == ["done x as k "]
     assert world.asked["k"] == 1
+
+
+def test_a_redis_that_takes_no_writes_loses_no_outcome(site: Site, world: World) -> None:
+    """It answers, but with an error: no replica, a full disk. What was done outside is done."""
+    redis = site.runtime.redis
+    world.opened.clear()
+    site.worker()
+    site.runner(world.env)
+    want(site, "Post", "k", "x")
+    eventually(lambda: world.in_flight == 1, "the call is under way")
+    redis.config_set("min-replicas-to-write", 1)
+    world.opened.set()
+    eventually(lambda: world.in_flight == 0, "it was done while Redis took no writes")
+    before = refused_writes(redis)
+    eventually(lambda: refused_writes(redis) > before + 2, "settling it was refused")
+    redis.config_set("min-replicas-to-write", 0)
+    assert hears(site, "k") == ["done x as k "]
+    assert world.asked["k"] == 1
+
+
+def refused_writes(redis: Redis) -> int:
+    found: dict[str, dict[str, int]] = redis.info("errorstats")
+    return found.get("errorstat_NOREPLICAS", {}).get("count", 0)
 
 
 def test_runners_end_when_there_is_nothing_to_do_and_come_back(site: Site, world: World) -> None:

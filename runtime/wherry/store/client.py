@@ -58,6 +58,8 @@ class Refused:
 
 #: A server that has been silent this long is taken for dead. Shorter calls a slow disk dead.
 SILENCE_S = 5.0
+#: Errors of a server that will take the same call later: a full disk, no replica, a long script.
+_NOT_NOW = ("MISCONF", "NOREPLICAS", "BUSY ")
 _PAUSES = ExponentialBackoff(cap=0.5, base=0.02)
 
 
@@ -98,6 +100,8 @@ def reaching() -> Iterator[None]:
     except redis.exceptions.NoPermissionError as error:
         raise Misconfigured(f"the user in the URL of Redis may not do this: {error}") from error
     except redis.exceptions.ResponseError as error:
+        if str(error).startswith(_NOT_NOW):
+            raise Unreachable(f"Redis takes no writes: {error}") from error
         if "DB index" not in str(error):
             raise
         raise Misconfigured(f"the server has no database of that number: {error}") from error
