@@ -8,18 +8,32 @@ from wherry.workers.queue import enqueue_runner, is_empty
 
 #: A call that is due within this time has a runner waiting for it, so that none comes late.
 AHEAD_MS = 60_000
+#: A runner takes what is due at once. What has waited so long has none, whoever seems to listen.
+OVERDUE_MS = 20_000
 
 
 def ensure_runner(store: Store, registry: Registry, queue: Queue) -> None:
-    """Ask for a runner when calls are due soon and none listens. `queue` is that of runners."""
-    if is_call_near(store, registry) and not store.listeners():
+    """Ask for a runner when calls are due soon and none listens. `queue` is that of runners.
+
+    Also when one that listens does not take what is due: it may be frozen, or its machine gone.
+    """
+    due = _earliest_call(store, registry)
+    now = store.now_ms()
+    if due is None or due > now + AHEAD_MS:
+        return
+    if due <= now - OVERDUE_MS or not store.listeners():
         ask_for_runner(queue, store.keys.namespace)
 
 
 def is_call_near(store: Store, registry: Registry) -> bool:
     """Whether a call is due now or soon, those of lost runners included."""
-    soon = store.now_ms() + AHEAD_MS
-    return any(due is not None and due <= soon for due in store.effects_due(registry.partitions))
+    due = _earliest_call(store, registry)
+    return due is not None and due <= store.now_ms() + AHEAD_MS
+
+
+def _earliest_call(store: Store, registry: Registry) -> int | None:
+    dues = store.effects_due(registry.partitions)
+    return min((due for due in dues if due is not None), default=None)
 
 
 def ask_for_runner(queue: Queue, namespace: str) -> None:
