@@ -238,7 +238,9 @@ def test_a_kind_without_supervision_goes_on_with_the_state_that_it_had() -> None
 def watchman(directive: Directive) -> tuple[World, list[str]]:
     """A world with one who waits, and looks around when he hears nothing; and what he sees."""
     sights: list[str] = []
-    watch = ReceiveTimeout(timedelta(seconds=30), Dig(), waiting=lambda mine: mine.depth == 1)
+    watch: ReceiveTimeout[Mine] = ReceiveTimeout(
+        timedelta(seconds=30), Dig(), waiting=lambda mine: mine.depth == 1
+    )
     waiter = Entity(
         MineKind, Mine(), receive_timeout=watch, supervision=OneForOne(otherwise=directive)
     )
