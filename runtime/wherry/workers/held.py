@@ -106,6 +106,8 @@ def hold(registry: Registry, partition: int, taken: TakenCall, now_ms: int) -> H
         command = spec.codec.read(envelope.data, f"{envelope.to} {name}")
     except Invalid as error:
         return Unusable(partition, taken.id, taken.n, note, str(error))
+    except Exception as error:  # noqa: BLE001 - the bundle's own checks may raise anything
+        return Unusable(partition, taken.id, taken.n, note, said(error))
     return Held(
         partition, taken.n, envelope, target, spec, command, Case(spec.rule, note, taken.made),
         Case(spec.rule, before, taken.made), taken.lost,
