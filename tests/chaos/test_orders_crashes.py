@@ -85,7 +85,9 @@ def test_a_runner_dies_at_each_stage_of_a_call_that_gives_back(shop: ShopSite, c
 
     assert hit(shop.faults) == set(keys)
     assert {shop.order_of(key).status for key in keys} == {"Cancelled"}
-    assert (shop.balance(), set(shop.captured().values()), shop.booked()) == (10_000, {0}, [])
+    assert shop.balance() == 10_000
+    assert set(shop.captured().values()) == {Decimal(0)}
+    assert shop.booked() == []
     assert shop.wrong() == []
 
 
@@ -103,7 +105,8 @@ def test_a_runner_dies_while_it_voids_a_capture(tmp_path: Path) -> None:
 
         assert hit(shop.faults) == set(keys)
         assert {shop.order_of(key).status for key in keys} == {"PaymentFailed"}
-        assert (shop.balance(), shop.captured()) == (1000, {})
+        assert shop.balance() == 1000
+        assert shop.captured() == {}
         assert shop.wrong() == []
 
 
@@ -120,4 +123,4 @@ def void(shop: ShopSite, key: str) -> None:
 
 def waits_for_void(shop: ShopSite, key: str) -> bool:
     payments = {key: payment for key, _, payment in shop.read().of("payment")}
-    return payments[key].step == "void"
+    return bool(payments[key].step == "void")

@@ -105,7 +105,7 @@ def ann(site: ShopSite) -> Iterator[Client]:
 
 def paid_nothing(ann: Client) -> bool:
     """Whether everything is where it was before the order."""
-    return (ann.balance, ann.captured or Decimal(0), ann.is_booked) == (Decimal(100), 0, False)
+    return ann.balance == 100 and not ann.captured and not ann.is_booked
 
 
 # -- the way forward -----------------------------------------------------------------------------

@@ -31,8 +31,9 @@ from wherry.gateway.sending import Sender
 from wherry.store.keys import Keys
 from wherry.store.server import Server
 from wherry.wiring import Bundles, Runtime, deploy, open_runtime
+from wherry.workers.options import RunnerOptions
 from wherry.workers.pump import Pump
-from wherry.workers.runner import Hands, Runner, RunnerOptions
+from wherry.workers.runner import Hands, Runner
 
 pytestmark = pytest.mark.slow
 

@@ -25,12 +25,12 @@ from typing import Any
 import msgspec
 
 from wherry.codec import to_json
-from wherry.engine.changes import Changes, Delivery
+from wherry.engine.changes import Changes, Delivery, Root
 from wherry.engine.envelope import ANSWER, Envelope, read_envelope
 from wherry.engine.outgoing import Outgoing
 from wherry.engine.turn import Turn
 from wherry.store.client import Committed, Refused
-from wherry.workers import runner
+from wherry.workers import performing, runner
 from wherry.workers.held import Held
 from wherry.workers.ledger import Ledger
 from wherry.workers.pump import Pump
@@ -154,10 +154,10 @@ def _watch_turns(faults: Faults) -> None:
         faults.stored(changes, outcome)
         settle(self, shard, changes, outcome)
 
-    def called(self: Outgoing, envelope: Envelope, target: str, key: str) -> None:
-        call(self, envelope, target, key)
+    def called(self: Outgoing, envelope: Envelope, root: Root) -> None:
+        call(self, envelope, root)
         if envelope.correlation.startswith("twice-"):
-            call(self, msgspec.structs.replace(envelope, id=f"{envelope.id}~1"), target, key)
+            call(self, msgspec.structs.replace(envelope, id=f"{envelope.id}~1"), root)
 
     Turn._deliver = delivered  # type: ignore[method-assign]
     Pump._settle = settled  # type: ignore[method-assign]
@@ -165,7 +165,7 @@ def _watch_turns(faults: Faults) -> None:
 
 
 def _watch_calls(faults: Faults) -> None:
-    make, settle = runner.attempt, Ledger.settle
+    make, settle = performing.attempt, Ledger.settle
     keys: dict[str, str] = {}
 
     async def made(performer: Any, held: Held, *args: Any, **kwargs: Any) -> Any:
@@ -180,5 +180,5 @@ def _watch_calls(faults: Faults) -> None:
         faults.reached(keys.pop(settling.id, ""), "told")
         return wake
 
-    runner.attempt = made
+    vars(runner)["attempt"] = made  # where it is called from
     Ledger.settle = settled  # type: ignore[method-assign]

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from wherry.codec import to_json
-from wherry.engine.changes import Delivery
+from wherry.engine.changes import Delivery, Root
 from wherry.engine.decision import Call, Decision
 from wherry.engine.envelope import Envelope
 from wherry.engine.outgoing import Outgoing
@@ -98,10 +98,10 @@ def copying(wanted: Callable[[int], bool], *, late: bool = False) -> Iterator[Co
         else:
             route(self, Delivery(copy, delivery.root, delivery.body))
 
-    def _call(self: Outgoing, envelope: Envelope, target: str, key: str) -> None:
-        call(self, envelope, target, key)
+    def _call(self: Outgoing, envelope: Envelope, root: Root) -> None:
+        call(self, envelope, root)
         if copy := copy_of(envelope):
-            call(self, copy, target, key)
+            call(self, copy, root)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Outgoing, "_route", _route)
