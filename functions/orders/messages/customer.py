@@ -3,7 +3,7 @@
 from typing import Literal
 
 from orders.messages.kinds import CustomerKind
-from orders.messages.values import Id, Text
+from orders.messages.values import Id
 from wherry import Command, Event, message
 
 Notice = Literal["OrderConfirmed", "OrderCancelled"]
@@ -11,13 +11,16 @@ Notice = Literal["OrderConfirmed", "OrderCancelled"]
 
 @message
 class Notify(Command[CustomerKind, None]):
-    """Tell the customer, once for each order and notice."""
+    """Tell the customer, once for each order and notice.
+
+    The words are those of others, however many: a notice that is refused would be lost.
+    """
 
     order_id: Id
     notice: Notice
-    reason: Text = ""
-    detail: Text = ""
-    tracking_number: Text = ""
+    reason: str = ""
+    detail: str = ""
+    tracking_number: str = ""
 
 
 @message

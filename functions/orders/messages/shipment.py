@@ -52,7 +52,7 @@ class CancelShipment(Command[ShipmentKind, ShipmentResult]):
     """Send nothing. Refused as `illegal-transition` when the parcel is on its way."""
 
     order_id: Id
-    reason: Text
+    reason: str
 
 
 # -- what happens to it --------------------------------------------------------------------------

@@ -6,8 +6,9 @@ from orders import settings
 from orders.customer import Customer, Told, customer
 from orders.messages.customer import Notify, OrderCancelled, OrderConfirmed
 from orders.messages.kinds import CustomerKind
-from orders.messages.outside import PostNotice
+from orders.messages.outside import Booked, BookShipment, Capture, PostNotice
 from tests.support.shop import require_good, shop
+from wherry import Rejected
 from wherry.testing import Given, given
 
 CONFIRM = Notify("o1", "OrderConfirmed", tracking_number="track-1")
@@ -62,3 +63,17 @@ def test_a_webhook_is_told_and_nobody_waits_for_it(monkeypatch: pytest.MonkeyPat
     assert () == found.order_of().open
     found.finish()
     require_good(found)
+
+
+@pytest.mark.parametrize("customer_id", ["ann", "bob", "eve"])
+def test_a_customer_is_told_in_however_many_words(customer_id: str) -> None:
+    """S89 S93: a notice that crosses partitions is read again, and must not be refused then."""
+    refused = shop(waiting=[Capture])
+    refused.order(customer=customer_id)
+    refused.settle(Capture, Rejected("no" * 150))
+    assert [("OrderCancelled", "PaymentFailed")] == refused.notices(customer_id)
+
+    booked = shop(waiting=[BookShipment])
+    booked.order(customer=customer_id)
+    booked.settle(BookShipment, Booked("track" * 100))
+    assert [("OrderConfirmed", "")] == booked.notices(customer_id)
