@@ -20,6 +20,8 @@ FOR_EVER = Retry(first=timedelta(milliseconds=200), attempts=0)
 
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _NOT_DONE = {429, 503}
+#: The code of a refusal is stored as a reason, and told to others.
+LONGEST_CODE = 100
 
 
 async def post(attempt: Attempt, base: str, path: str, body: Mapping[str, Any]) -> Any:
@@ -44,16 +46,26 @@ async def _request(
             method, base + path, headers=dict(attempt.headers), timeout=attempt.timeout, **more
         )
     except _NOT_SENT as error:
-        raise Transient(f"{base}: {error!r}") from error
+        raise Transient(f"{_place(httpx.URL(base))}: {error!r}") from error
 
 
 def _read(answer: httpx.Response) -> Any:
     if answer.status_code in _NOT_DONE:
-        raise Transient(f"{answer.url} answered {answer.status_code}")
+        raise Transient(_answered(answer))
     if answer.is_client_error and (code := _code(answer)):
         raise Rejected(code, f"{answer.url.host} said no")
-    answer.raise_for_status()
+    if not answer.is_success:
+        raise httpx.HTTPStatusError(_answered(answer), request=answer.request, response=answer)
     return answer.json()
+
+
+def _answered(answer: httpx.Response) -> str:
+    return f"{_place(answer.url)} answered {answer.status_code}"
+
+
+def _place(url: httpx.URL) -> str:
+    """Where it is, without the password that may be part of it: errors are kept and shown."""
+    return f"{url.scheme}://{url.netloc.decode()}{url.path}"
 
 
 def _code(answer: httpx.Response) -> str:
@@ -62,4 +74,4 @@ def _code(answer: httpx.Response) -> str:
         body = answer.json()
     except ValueError:
         return ""
-    return str(body.get("code", "")) if isinstance(body, dict) else ""
+    return str(body.get("code", ""))[:LONGEST_CODE] if isinstance(body, dict) else ""

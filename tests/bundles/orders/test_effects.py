@@ -181,6 +181,40 @@ def test_any_answer_says_something(
         asyncio.run(attempt())
 
 
+@pytest.mark.parametrize("status", [0, 301, 404, 429, 500, 503])
+def test_the_password_in_an_address_is_in_no_error(
+    monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    """Errors are stored with the call, and shown by HTTP and on the command line."""
+    monkeypatch.setattr(settings, "GATEWAY_URL", "http://shop:secret@there/api")
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if not status:
+            raise httpx.ConnectError("refused", request=request)
+        return httpx.Response(status)
+
+    async def attempt() -> None:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
+            await capture(CAPTURE, Attempt("k", 1, 1.0, {}, lambda: client))  # type: ignore[misc]
+
+    with pytest.raises((Transient, httpx.HTTPStatusError), match="http://there/api") as raised:
+        asyncio.run(attempt())
+    assert "secret" not in str(raised.value)
+
+
+def test_a_long_code_of_a_refusal_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "GATEWAY_URL", "http://there")
+    transport = httpx.MockTransport(lambda _: httpx.Response(422, json={"code": "no" * 500}))
+
+    async def attempt() -> None:
+        async with httpx.AsyncClient(transport=transport) as client:
+            await capture(CAPTURE, Attempt("k", 1, 1.0, {}, lambda: client))  # type: ignore[misc]
+
+    with pytest.raises(Rejected) as raised:
+        asyncio.run(attempt())
+    assert raised.value.code == "no" * 50
+
+
 def test_the_policies_are_those_of_the_design() -> None:
     """S118 S119: exponential backoff; a breaker; what gives back is tried for ever."""
     five_seconds = timedelta(seconds=5)
