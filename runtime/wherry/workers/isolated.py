@@ -71,8 +71,12 @@ class Isolation:
     def recall(self, effect_id: str, n: int) -> bool:
         """Take a job out of the queue; whether it was still there."""
         job = job_id(self.store.keys.namespace, effect_id, n)
+        redis = self.queue.connection
         with reaching():
-            return bool(self.queue.connection.lrem(self.queue.key, 1, job))
+            waited = bool(redis.lrem(self.queue.key, 1, job))
+            if waited:
+                redis.delete(Job.key_for(job))  # RQ keeps the hash of a job that never ran for ever
+        return waited
 
 
 def job_id(namespace: str, effect_id: str, n: int) -> str:
