@@ -59,8 +59,8 @@ test: $(READY)  ## all tests but chaos, on fakeredis and on a real server
 test-unit: $(READY)  ## the fast tests: no server, no processes
 	$(BIN)/pytest -q -m "not chaos and not slow" --ignore=tests/integration --ignore=tests/packaging -k "not real"
 
-chaos: $(READY)  ## kill processes while they work: make chaos KILLS=200
-	WHERRY_KILLS=$${KILLS:-200} $(BIN)/pytest -q -s -m chaos
+chaos: $(READY)  ## kill processes while they work: make chaos KILLS=200 ORDERS=1000
+	WHERRY_KILLS=$${KILLS:-200} ORDERS=$${ORDERS:-1000} $(BIN)/pytest -q -s -m chaos
 
 cover: $(READY)  ## tests, with the lines and branches that none of them runs
 	$(BIN)/pytest -q -m "not chaos" --cov --cov-report=term-missing

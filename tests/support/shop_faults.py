@@ -25,7 +25,7 @@ from typing import Any
 import msgspec
 
 from wherry.codec import to_json
-from wherry.engine.changes import Changes, Delivery, Root
+from wherry.engine.changes import Changes, Delivery
 from wherry.engine.envelope import ANSWER, Envelope, read_envelope
 from wherry.engine.outgoing import Outgoing
 from wherry.engine.turn import Turn
@@ -141,7 +141,7 @@ def install(folder: Path) -> None:
 
 
 def _watch_turns(faults: Faults) -> None:
-    deliver, settle, call = Turn._deliver, Pump._settle, Outgoing._call
+    deliver, settle, send = Turn._deliver, Pump._settle, Outgoing.send
 
     def delivered(self: Turn, delivery: Delivery) -> None:
         envelope = delivery.envelope
@@ -154,14 +154,22 @@ def _watch_turns(faults: Faults) -> None:
         faults.stored(changes, outcome)
         settle(self, shard, changes, outcome)
 
-    def called(self: Outgoing, envelope: Envelope, root: Root) -> None:
-        call(self, envelope, root)
-        if envelope.correlation.startswith("twice-"):
-            call(self, msgspec.structs.replace(envelope, id=f"{envelope.id}~1"), root)
+    def sent(self: Outgoing, delivery: Delivery, ask: Any) -> None:
+        before = len(self.effects)
+        send(self, delivery, ask)
+        if delivery.envelope.correlation.startswith("twice-"):
+            self.effects += [_copied(message) for _, message in self.effects[before:]]
 
     Turn._deliver = delivered  # type: ignore[method-assign]
     Pump._settle = settled  # type: ignore[method-assign]
-    Outgoing._call = called  # type: ignore[method-assign]
+    Outgoing.send = sent  # type: ignore[method-assign]
+
+
+def _copied(message: bytes) -> tuple[str, bytes]:
+    """The same call with another id."""
+    call = read_envelope(message)
+    copy = msgspec.structs.replace(call, id=f"{call.id}~1")
+    return copy.id, to_json(copy)
 
 
 def _watch_calls(faults: Faults) -> None:

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -47,7 +47,7 @@ PRICES = {"p1": "10.00", "p2": "2.50"}
 SIMULATED = ("gateway", "carrier", "webhook")
 #: Short times, so that what is killed or lost is soon taken up by others.
 QUICK = {"lease": 0.6, "beat": 0.2}
-QUICK_RUNNER = {"lease": 1.0, "renew": 0.25, "beat": 0.2}
+QUICK_RUNNER: dict[str, Any] = {"lease": 1.0, "renew": 0.25, "beat": 0.2}
 
 Process = subprocess.Popen[bytes]
 Items = tuple[str, int]
@@ -273,10 +273,11 @@ def order_of(items: Iterable[Items], account: str = "acc", customer: str = "ann"
 
 def kill_fork(process: Process) -> bool:
     """kill -9 the fork of a worker, which comes back; whether there was one."""
-    for child in psutil.Process(process.pid).children():
-        child.kill()
-        return True
-    return False
+    forks = psutil.Process(process.pid).children()
+    for fork in forks:
+        with suppress(psutil.NoSuchProcess):
+            fork.kill()
+    return bool(forks)
 
 
 def in_kinds(envelopes: Iterable[Envelope]) -> list[str]:
