@@ -2,16 +2,16 @@
 
 One of five things goes wrong at every step: products that are not there, accounts without money,
 gateway and carrier that refuse, fail, answer never or into the void; customers who cancel or send
-back, reservations that are given away, and processes that are killed all the time.
+back, people who change by hand what they should not, and processes that are killed all the time.
 """
 
 import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from redis.exceptions import RedisError
 
@@ -22,6 +22,7 @@ PRODUCTS = {f"p{n}": 10_000 for n in range(10)} | {"scarce": 20}
 RICH = {f"rich{n}": "100000.00" for n in range(20)}
 POOR = {f"poor{n}": "20.00" for n in range(5)}
 CUSTOMERS = 25
+BY_HAND = ("Cancelled", "PaymentFailed", "OutOfStock", "ShipmentFailed")
 #: Where many processes share few cores, more orders a second would only wait.
 A_SECOND = 10.0
 #: What gateway and carrier do with calls.
@@ -33,6 +34,8 @@ SETTINGS = {
     "ORDERS_RECEIVE_TIMEOUT": "2", "ORDERS_CALL_TIMEOUT": "1", "ORDERS_RETRY_WITHIN": "5",
     "ORDERS_BREAKER_RESET": "0.5",
 }  # fmt: skip
+
+Words = tuple[str, str, dict[str, Any], str]
 
 
 def furnish(site: ShopSite) -> None:
@@ -113,30 +116,25 @@ class Load:
     # -- who does what ---------------------------------------------------------------------------
 
     def _customers(self) -> None:
-        """Orders one after the other; some are cancelled soon, some lose what was held for them."""
+        """Orders one after the other, and soon after some of them what people do to orders."""
         draw = random.Random(11)
-        later: list[tuple[float, tuple[str, str, dict[str, Any], str]]] = []
+        later: list[tuple[float, Words]] = []
         for number in range(self.orders):
             if self._over.is_set():
                 return
-            key = f"o{number}"
-            wish = _wish(draw)
+            key, wish = f"o{number}", _wish(draw)
             # Of some orders each message comes twice.
             prefix = "twice-0" if draw.random() < 0.1 else "create"
             self.send(f"order/{key}", "CreateOrder", wish, f"{prefix}-{key}")
             self.placed += 1
-            if draw.random() < 0.12:
-                words = (f"order/{key}", "CancelOrder", {"reason": "changed my mind"})
-                later.append((time.monotonic() + draw.uniform(0, 2), (*words, f"cancel-{key}")))
-            if draw.random() < 0.1:
-                product = wish["items"][0]["product_id"]
-                words = (f"product/{product}", "ReleaseReservation", {"order_id": key})
-                later.append((time.monotonic() + draw.uniform(0, 0.5), (*words, f"release-{key}")))
+            now = time.monotonic()
+            thoughts = _second_thoughts(draw, key, wish)
+            later += [(now + draw.uniform(0, 1.5), words) for words in thoughts]
             time.sleep(1 / A_SECOND)
             later = self._send_due(later, time.monotonic())
         self._send_due(later, float("inf"))
 
-    def _send_due(self, later: list[Any], now: float) -> list[Any]:
+    def _send_due(self, later: list[tuple[float, Words]], now: float) -> list[tuple[float, Words]]:
         for _, words in (pair for pair in later if pair[0] <= now):
             self.send(*words)
         return [pair for pair in later if pair[0] > now]
@@ -177,7 +175,7 @@ class Load:
             except (Unreachable, RedisError):
                 time.sleep(0.1)
             else:
-                return [key.decode() for part in found for key in part]
+                return [key.decode() for part in found for key in cast("list[bytes]", part)]
 
     def _killer(self, draw: random.Random) -> None:
         """kill -9 somebody; the server, too, now and then."""
@@ -202,6 +200,20 @@ class Load:
     def ends(self) -> Counter[str]:
         """How many orders ended where."""
         return Counter(order.status for _, _, order in self.site.read().of("order"))
+
+
+def _second_thoughts(draw: random.Random, key: str, wish: dict[str, Any]) -> Iterator[Words]:
+    """What people do to an order, at moments that they cannot choose well."""
+    if draw.random() < 0.12:
+        yield f"order/{key}", "CancelOrder", {"reason": "changed my mind"}, f"cancel-{key}"
+    if draw.random() < 0.1:
+        product = wish["items"][0]["product_id"]
+        yield f"product/{product}", "ReleaseReservation", {"order_id": key}, f"release-{key}"
+    if draw.random() < 0.1:
+        yield f"order/{key}", "UpdateOrderStatus", {"status": draw.choice(BY_HAND)}, f"hand-{key}"
+    if draw.random() < 0.1:
+        body = {"amount": "1.50", "reference": "sorry"}
+        yield f"payment/{key}", "RefundPayment", body, f"refund-{key}"
 
 
 def _wish(draw: random.Random) -> dict[str, Any]:
