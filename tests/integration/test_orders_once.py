@@ -5,13 +5,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
+from itertools import count
 from typing import Any
 
 import pytest
 
 from tests.support.shop_faults import handled, hit, is_asked_again
-from tests.support.shop_site import ShopSite, order_of
+from tests.support.shop_site import SIMULATED, ShopSite, order_of
 from wherry.engine.envelope import Envelope
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -25,7 +25,7 @@ Words = tuple[str, str, dict[str, Any]]
 
 
 def create(key: str) -> Words:
-    return f"order/{key}", "CreateOrder", order_of([("p1", 2), ("p2", 4)])
+    return f"order/{key}", "CreateOrder", order_of([("p1", 2), ("p2", 4)], customer=f"c-{key}")
 
 
 def move(status: str) -> Callable[[str], Words]:
@@ -60,20 +60,31 @@ FLOWS = {
 }
 
 
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[ShopSite]:
-    with ShopSite(tmp_path, settings=SETTINGS) as shop:
+_numbers = count(1)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShopSite]:
+    """One for all tests of this file: each has orders that no other has."""
+    with ShopSite(tmp_path_factory.mktemp("shop"), settings=SETTINGS) as shop:
         shop.staff()
         shop.furnish({"p1": 1000, "p2": 1000}, {"acc": "10000.00"})
         yield shop
 
 
+@pytest.fixture
+def key() -> str:
+    return f"t{next(_numbers)}"
+
+
 @pytest.fixture(params=FLOWS)
-def flow(request: pytest.FixtureRequest, shop: ShopSite) -> Flow:
+def flow(request: pytest.FixtureRequest, shop: ShopSite) -> Iterator[Flow]:
     flow = FLOWS[request.param]
     if flow.declines:
         shop.outside.script(flow.declines, rates={"decline": 1})
-    return flow
+    yield flow
+    for name in SIMULATED:
+        shop.outside.script(name)
 
 
 def go(shop: ShopSite, flow: Flow, ids: dict[str, str]) -> None:
@@ -93,28 +104,30 @@ def insist(shop: ShopSite, words: Callable[[str], Words], ids: dict[str, str]) -
     shop.quiet()
 
 
-def require_ended(shop: ShopSite, flow: Flow, key: str = "o1") -> None:
+def require_ended(shop: ShopSite, flow: Flow, key: str) -> None:
     assert shop.order_of(key).status == flow.ends
     assert shop.captured().get(key) == flow.captured
+    assert len(shop.notices(f"c-{key}")) == flow.notices
 
 
-def test_each_message_is_handled_twice_and_all_ends_as_if_once(shop: ShopSite, flow: Flow) -> None:
+def test_each_message_is_handled_twice_and_all_ends_as_if_once(
+    shop: ShopSite, flow: Flow, key: str
+) -> None:
     """S106 S107: and each call to the outside world is asked for twice, with the same key."""
-    go(shop, flow, {"o1": "twice-0"})
+    go(shop, flow, {key: "twice-0"})
 
-    counted = Counter(envelope.id for envelope in handled(shop.faults))
+    counted = Counter(envelope.id for envelope in flow_of(shop, f"twice-0-{key}-"))
     assert len([id_ for id_, count in counted.items() if count > 1]) > 10
-    require_ended(shop, flow)
-    assert len(shop.notices()) == flow.notices
+    require_ended(shop, flow, key)
     assert shop.wrong() == []
 
 
 def test_every_message_comes_again_when_all_is_over_and_changes_nothing(
-    shop: ShopSite, flow: Flow
+    shop: ShopSite, flow: Flow, key: str
 ) -> None:
     """S106 S107: one by one in order, then all together in any order."""
-    go(shop, flow, {"o1": "plain"})
-    before, mine = shop.read().states, flow_of(shop)
+    go(shop, flow, {key: "plain"})
+    before, mine = shop.read().states, flow_of(shop, f"plain-{key}-")
     assert len(mine) > 20
 
     for number, envelope in enumerate(mine):
@@ -125,31 +138,26 @@ def test_every_message_comes_again_when_all_is_over_and_changes_nothing(
     shop.quiet()
 
     assert shop.read().states == before
-    require_ended(shop, flow)
+    require_ended(shop, flow, key)
     assert shop.wrong() == []
 
 
-def flow_of(shop: ShopSite) -> list[Envelope]:
-    return [e for e in handled(shop.faults) if e.correlation.startswith("plain-")]
+def flow_of(shop: ShopSite, prefix: str) -> list[Envelope]:
+    """The messages that were handled because of the commands whose ids begin so."""
+    return [e for e in handled(shop.faults) if e.correlation.startswith(prefix)]
 
 
 def test_each_answer_that_an_order_gets_is_lost_once_and_asked_for_again(
-    shop: ShopSite, flow: Flow
+    shop: ShopSite, flow: Flow, key: str
 ) -> None:
     """S106 S108 S110: no process loses an answer; should one be lost, this is what follows."""
-    ids = {f"o{n}": f"lost-{n}" for n in range(1, MOST + 1)}
+    ids = {f"{key}-{n}": f"lost-{n}" for n in range(1, MOST + 1)}
     go(shop, flow, ids)
 
+    whole = [e for e in flow_of(shop, f"lost-{MOST}-{key}-{MOST}-0") if is_asked_again(e)]
+    assert MOST > len(whole) > 5, "answers that an order gets when none is lost"
     lost = hit(shop.faults)
-    answers = {f"lost-{n}-o{n}-0" for n in range(1, answers_to_an_order(shop) + 1)}
-    assert MOST > len(answers) > 5
-    assert answers <= lost
-    for key in ids:
-        require_ended(shop, flow, key)
+    assert {f"lost-{n}-{key}-{n}-0" for n in range(1, len(whole) + 1)} <= lost
+    for one in ids:
+        require_ended(shop, flow, one)
     assert shop.wrong() == []
-
-
-def answers_to_an_order(shop: ShopSite) -> int:
-    """How many answers an order gets because of its first command, when none is lost."""
-    whole = [e for e in handled(shop.faults) if e.correlation == f"lost-{MOST}-o{MOST}-0"]
-    return len([envelope for envelope in whole if is_asked_again(envelope)])
