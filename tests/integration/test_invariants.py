@@ -235,7 +235,7 @@ def wrong_partition(story: Story) -> None:
     story.redis.copy(f"{there}:log", f"{elsewhere}:log")
 
 
-SAGA = {"input": {}, "at": 1, "deadline": 2, "origin": {"id": "one"}}
+SAGA = {"input": {}, "at": 1, "deadline": 2, "origin": {"command": "Start", "id": "one"}}
 DATA = {"vessel_id": "v", "port_id": "p", "reservation_id": "one"}
 STUCK = [
     {"type": "SagaStarted", "data": json.dumps({**SAGA, "data": DATA}), "at": "1", "id": "one"}
