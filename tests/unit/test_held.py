@@ -33,16 +33,26 @@ def fire(call: Fire, attempt: Attempt) -> None:
     pass
 
 
-def held(data: object, to: str = "kiln/k", type_: str = "Fire") -> Held | Unusable:
+def held(
+    data: object, to: str = "kiln/k", type_: str = "Fire", *, lost: bool = False
+) -> Held | Unusable:
     envelope = Envelope(f"0-{NOW}-0.1", to, type_, raw(data))
-    taken = TakenCall(envelope.id, to_json(envelope), 1, 1, False, b"")
+    taken = TakenCall(envelope.id, to_json(envelope), 1, 1, lost, b"")
     return hold(Registry(App([kiln]), 1), 0, taken, NOW + 5)
 
 
 def test_a_call_is_made_ready() -> None:
     ready = held({"degrees": 900})
     assert isinstance(ready, Held)
-    assert (ready.command, ready.key, ready.case.note.first_ms) == (Fire(900), "k", NOW)
+    assert (ready.command, ready.key) == (Fire(900), "k")
+
+
+def test_the_time_of_a_call_begins_with_its_first_attempt_unless_that_cost_its_runner() -> None:
+    """Calls that nobody could take for hours are tried; one that kills runners comes to an end."""
+    first, lost = held({"degrees": 900}), held({"degrees": 900}, lost=True)
+    assert isinstance(first, Held)
+    assert isinstance(lost, Held)
+    assert (first.case.note.first_ms, lost.case.note.first_ms) == (NOW + 5, NOW)
 
 
 @pytest.mark.parametrize(

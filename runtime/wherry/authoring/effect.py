@@ -47,7 +47,7 @@ class Retry:
     """When a call is tried again: after `first`, then `factor` times as long, at most `most`.
 
     Each pause is shortened at random by up to `jitter` of itself. It ends after `attempts` (0: no
-    end), or when `within` has passed since the call was made. Attempts that an open breaker holds
+    end), or when `within` has passed since the first. Attempts that an open breaker holds
     back do not count.
     """
 

@@ -22,7 +22,7 @@ UNKNOWN = "outcome-unknown"
 class Note(msgspec.Struct, omit_defaults=True, frozen=True):
     """What one attempt leaves for the next.
 
-    first_ms  when the call was made
+    first_ms  when it was first tried
     unknown   it may have been done
     asked     attempts at which the target was only asked, and did not answer
     parked    it has waited for a person: whoever finds this takes it on the person's word

@@ -115,9 +115,14 @@ def hold(registry: Registry, partition: int, taken: TakenCall, now_ms: int) -> H
 
 
 def _remembered(taken: TakenCall, now_ms: int) -> Note:
+    """What is known of earlier attempts. The time of a call begins with the first of them.
+
+    Not before: calls that nobody could take for a while would be over before they were tried. If
+    the first attempt cost its runner, it began with the call, so that the next ones end.
+    """
     note = read_note(taken.note)
     if not note.first_ms:
-        made_at = _MADE_AT.fullmatch(taken.id)
+        made_at = _MADE_AT.fullmatch(taken.id) if taken.lost else None
         first = min(int(made_at["ms"]), now_ms) if made_at else now_ms
         note = msgspec.structs.replace(note, first_ms=first)
     return note

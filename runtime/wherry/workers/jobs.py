@@ -142,9 +142,10 @@ def ensure_pump(place: Workplace) -> int:
 
     Even when one seems to be alive: it may have been killed, and its lease not have ended yet.
     """
+    queue = place.queue_for(PUMPS)
     waiting = sum(place.runtime.store.backlog(place.runtime.registry.partitions))
-    if waiting and is_empty(place.queue):
-        enqueue_pump(place.queue)
+    if waiting and is_empty(queue):
+        enqueue_pump(queue)
     return waiting
 
 

@@ -40,9 +40,16 @@ class Ledger:
             *(
                 self._run(calls.take(self.keys.partition(number), now, lease_ms, each))
                 for number in chosen
-            )
+            ),
+            return_exceptions=True,
         )
-        return {number: effects.taken(reply) for number, reply in zip(chosen, found, strict=True)}
+        # What some partitions gave is ours even if others failed; those are asked again.
+        taken = {
+            n: r for n, r in zip(chosen, found, strict=True) if not isinstance(r, BaseException)
+        }
+        if not taken and (errors := [one for one in found if isinstance(one, BaseException)]):
+            raise errors[0]
+        return {number: effects.taken(reply) for number, reply in taken.items()}
 
     async def renew(
         self, held: Mapping[int, Sequence[tuple[str, int]]], lease_ms: int

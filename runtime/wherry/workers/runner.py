@@ -280,8 +280,8 @@ class Runner:
         self.handled += 1
         self._expect(settled)
         if wake is None:
-            log.warning("call %s had been taken by another runner", settled.id)
-        elif wake:
+            log.warning("call %s had been settled, or taken by another runner", settled.id)
+        if wake is None or wake:  # the yes to a settlement may have been lost, and its wish with it
             await self._safely(asyncio.to_thread(self.hands.wake_pump))
 
     async def _settle(self, settled: Settling) -> bool | None:

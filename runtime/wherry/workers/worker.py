@@ -124,7 +124,7 @@ def work(
     # its own, or a pump would hang as long on a connection that went dead.
     queue = open_queue(connect(runtime.url), runtime.namespace, role)
     place = Workplace(runtime, queue, options, runner=runner)
-    begin = {PUMPS: lambda: _prepare(place, sweep_every), EFFECTS: lambda: start_runner(place)}
+    begin = {PUMPS: lambda: _prepare(place, sweep_every), EFFECTS: lambda: _prepare_runner(place)}
     try:
         while not _work_once(place, role, begin.get(role, lambda: None), ready):
             log.warning("the worker ended by itself; starting again")
@@ -179,6 +179,12 @@ def _prepare(place: Workplace, sweep_every: float) -> None:
     store = place.runtime.store
     if not ensure_pump(place) and store.alive(store.now_ms()):
         enqueue_pump(place.queue)
+
+
+def _prepare_runner(place: Workplace) -> None:
+    """The same of a runner. One that was killed may have left an answer for which no pump came."""
+    start_runner(place)
+    ensure_pump(place)
 
 
 def _reach(action: Callable[[], T]) -> T:
