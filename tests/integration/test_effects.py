@@ -283,6 +283,22 @@ def test_a_runner_that_is_killed_while_it_settles_has_it_settled_once(
     assert world.asked["k"] == 1
 
 
+def test_a_runner_that_is_killed_before_it_has_started_a_pump_leaves_that_to_the_next(
+    site: Site, world: World
+) -> None:
+    """No pump is alive, and no sweep will come: only the next runner can see that one is wanted."""
+    site.linger, site.sweep_every = 0.2, 600
+    world.opened.clear()
+    site.worker(lease=0.5, beat=0.2)
+    first = site.runner({**world.env, "CRASH_EFFECT": "settled"}, lease=60)
+    want(site, "Post", "k", "x")
+    eventually(lambda: world.in_flight == 1 and not site.pumps(), "all pumps have left")
+    world.opened.set()
+    first.wait(60)
+    site.runner(world.env)
+    assert hears(site, "k") == ["done x as k "]
+
+
 def test_two_runners_share_calls_and_each_is_made_once(site: Site, world: World) -> None:
     world.latency_s = 0.05
     site.worker()
