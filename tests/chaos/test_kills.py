@@ -94,6 +94,7 @@ def test_all_workers_are_killed_at_once(tmp_path: Path, kills: int) -> None:
 def test_the_server_is_killed_under_load(tmp_path: Path, kills: int) -> None:
     with Site(tmp_path, sweep_every=5) as site:
         processes = [*(site.worker() for _ in range(2)), site.start("scheduler")]
+        site.staffed(2)
         with Load(site, tmp_path) as load:
             for _ in range(max(3, kills // 4)):
                 time.sleep(0.5)

@@ -21,6 +21,7 @@ def crash(site: Site, away_s: float = 0.3) -> None:
 
 def test_nothing_is_lost_when_the_server_is_killed_under_load(site: Site) -> None:
     processes = [site.worker(), site.worker(), site.start("scheduler")]
+    site.staffed(2)
     site.harbour({"p0": 3, "p1": 3}, [f"v{n}" for n in range(12)])
     done = threading.Event()
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from rq import Queue
+from rq import Queue, Worker
 
 from docking import app as docking_app
 from loadtests.bench.functions.counter import app as counter_app
@@ -192,6 +192,10 @@ class Site:
     def queue(self) -> Queue:
         """The RQ queue."""
         return open_queue(self.runtime.redis, NAMESPACE)
+
+    def staffed(self, workers: int) -> None:
+        """Wait until so many workers are registered: one that starts needs the server once."""
+        eventually(lambda: Worker.count(queue=self.queue) == workers, f"{workers} workers")
 
     def pumps(self) -> list[str]:
         """Who is alive."""
