@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from tests.http.test_commands import problem
-from tests.http.town import Town, wait_until
-from wherry.workers.queue import enqueue_pump, open_queue
+from tests.http.town import Town
 
 JSON = "application/json"
 
@@ -15,9 +14,7 @@ JSON = "application/json"
 @pytest.fixture
 def untouched(town: Town, key: str) -> Iterator[None]:
     """Nothing that the namespace keeps may change."""
-    # There is no scheduler here: whatever an earlier test left behind needs a pump.
-    enqueue_pump(open_queue(town.redis, "wherry"))
-    wait_until(town.at_rest)
+    town.rest()
     before = town.written()
     yield
     assert town.written() == before

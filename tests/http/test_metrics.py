@@ -116,7 +116,7 @@ def test_calls_to_the_outside_world_are_counted_and_timed(town: Town, key: str) 
 
 
 def test_the_age_of_the_first_message_of_each_inbox_is_told(town: Town, key: str) -> None:
-    wait_until(town.at_rest)
+    town.rest()
     assert sum(ages(town)) == 0
 
     with town.nobody_at_work():

@@ -26,7 +26,7 @@ def test_a_process_is_alive_and_ready(town: Town) -> None:
 
 
 def test_asking_whether_it_is_ready_writes_nothing(town: Town) -> None:
-    wait_until(town.at_rest)
+    town.rest()
     before = town.written()
 
     town.client.get("/readyz")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.http.test_commands import problem
-from tests.http.town import PARTITIONS, Town, wait_until
+from tests.http.town import PARTITIONS, Town
 
 
 def queues(town: Town, query: str = "") -> list[dict[str, Any]]:
@@ -28,7 +28,7 @@ def test_the_depth_of_each_queue_and_of_each_actor_can_be_seen(town: Town, key: 
     assert all(bool(queue["oldest_at"]) == bool(queue["waiting"]) for queue in seen)
     assert all(len(queue["entities"]) <= 1 for queue in short)
 
-    wait_until(town.at_rest)
+    town.rest()
     assert [(q["waiting"], q["oldest_at"], q["entities"]) for q in queues(town)] == [
         (0, None, []) for _ in range(PARTITIONS)
     ]
@@ -39,7 +39,7 @@ def test_a_message_that_nobody_can_read_is_counted_too(town: Town) -> None:
     with town.nobody_at_work():
         town.redis.xadd(inbox, {"message": "?"})
         assert {"entity": "unreadable", "waiting": 1} in queues(town)[0]["entities"]
-    wait_until(town.at_rest)
+    town.rest()
 
 
 @pytest.mark.parametrize("query", ["?limit=0", "?limit=x", "?status=open"])

@@ -17,6 +17,7 @@ from redis import Redis
 from wherry.children import spawn
 from wherry.store.server import Server
 from wherry.wiring import deploy, load_bundles, open_runtime
+from wherry.workers.queue import enqueue_pump, open_queue
 
 ROOT = Path(__file__).parents[2]
 PARTITIONS = 4
@@ -143,6 +144,11 @@ class Town:
         assert self.post(f"/v1/vessel/{key}/RegisterVessel", {"name": key}).status_code == 200
         body = {"latitude": latitude, "longitude": 4.1}
         assert self.post(f"/v1/vessel/{key}/UpdatePosition", body).status_code == 200
+
+    def rest(self) -> None:
+        """Wait until nothing happens. There is no scheduler here: what was left needs a pump."""
+        enqueue_pump(open_queue(self.redis, "wherry"))
+        wait_until(self.at_rest)
 
     def at_rest(self) -> bool:
         """Whether nothing waits, and nothing will by itself within the next seconds."""
