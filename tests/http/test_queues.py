@@ -1,5 +1,7 @@
 """What waits in the inboxes, and for whom."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -34,12 +36,28 @@ def test_the_depth_of_each_queue_and_of_each_actor_can_be_seen(town: Town, key: 
     ]
 
 
-def test_a_message_that_nobody_can_read_is_counted_too(town: Town) -> None:
+@contextmanager
+def stuffed(town: Town, message: str) -> Iterator[None]:
+    """An inbox with 120 messages that nobody can read; they go before somebody tries."""
     inbox = town.runtime.store.keys.partition(0).inbox
     with town.nobody_at_work():
-        town.redis.xadd(inbox, {"message": "?"})
-        assert {"entity": "unreadable", "waiting": 1} in queues(town)[0]["entities"]
-    town.rest()
+        ids = [town.redis.xadd(inbox, {"message": message}) for _ in range(120)]
+        yield
+        town.redis.xdel(inbox, *ids)
+
+
+def test_messages_that_nobody_can_read_are_counted_too_however_many(town: Town) -> None:
+    with stuffed(town, "?"):
+        assert {"entity": "unreadable", "waiting": 120} in queues(town)[0]["entities"]
+
+
+def test_of_large_messages_only_the_first_are_looked_at(town: Town) -> None:
+    """Who sends a megabyte at a time must not make the one who looks run out of memory."""
+    with stuffed(town, "?" * 2**18):
+        seen = queues(town)[0]
+    assert seen["waiting"] >= 120
+    looked_at = {one["entity"]: one["waiting"] for one in seen["entities"]}["unreadable"]
+    assert 0 < looked_at <= 50
 
 
 @pytest.mark.parametrize("query", ["?limit=0", "?limit=x", "?status=open"])

@@ -1,7 +1,7 @@
 """Queues: what waits in the inboxes, and for whom."""
 
 from collections import Counter
-from collections.abc import Iterable
+from typing import TYPE_CHECKING, cast
 
 from wherry.engine.envelope import read_envelope
 from wherry.errors import Invalid
@@ -10,8 +10,14 @@ from wherry.gateway.shapes import Json
 from wherry.store.client import reaching
 from wherry.wiring import Runtime
 
-#: So many entries of an inbox are looked at. Of a longer one the entities are told from its front.
+if TYPE_CHECKING:
+    from wherry.gateway.views import Entries
+
+#: So many entries of an inbox are looked at, and no more after so many bytes: an envelope may have
+#: a megabyte. Of a longer inbox the entities are told from its front.
 LOOKED_AT = 1_000
+_ENOUGH_BYTES = 8 * 2**20
+_PAGE = 50
 
 
 class Queues:
@@ -28,19 +34,31 @@ class Queues:
     def _depth(self, number: int, limit: int) -> Json:
         inbox = self._runtime.store.keys.partition(number).inbox
         with reaching():
-            pipe = self._runtime.redis.pipeline()
-            pipe.xlen(inbox)
-            pipe.xrange(inbox, "-", "+", count=LOOKED_AT)
-            waiting, entries = pipe.execute()
+            waiting = self._runtime.redis.xlen(inbox)
+            entries = self._front(inbox)
         oldest = shapes.instant(int(entries[0][0].partition(b"-")[0])) if entries else None
-        depths = Counter(_entities(entries)).most_common(limit)
+        depths = Counter(entity for _, entity in entries).most_common(limit)
         entities = [{"entity": entity, "waiting": count} for entity, count in depths]
         return {"partition": number, "waiting": waiting, "oldest_at": oldest, "entities": entities}
 
+    def _front(self, inbox: str) -> list[tuple[bytes, str]]:
+        """The first entries: id, and whom each is for."""
+        found: list[tuple[bytes, str]] = []
+        start, size = "-", 0
+        while len(found) < LOOKED_AT and size < _ENOUGH_BYTES:
+            page = cast("Entries", self._runtime.redis.xrange(inbox, start, "+", count=_PAGE))
+            for id_, fields in page:
+                message = fields.get(b"message", b"")
+                size += len(message)
+                found.append((id_, _entity(message)))
+            if len(page) < _PAGE:
+                break
+            start = f"({page[-1][0].decode()}"
+        return found
 
-def _entities(entries: Iterable[tuple[bytes, dict[bytes, bytes]]]) -> Iterable[str]:
-    for _, fields in entries:
-        try:
-            yield read_envelope(fields.get(b"message", b"")).to
-        except Invalid:
-            yield "unreadable"
+
+def _entity(message: bytes) -> str:
+    try:
+        return read_envelope(message).to
+    except Invalid:
+        return "unreadable"
