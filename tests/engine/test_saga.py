@@ -11,8 +11,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from tests.support.yard import Add, Fill, Yard
-from wherry.engine.envelope import Answer, Envelope, Result
-from wherry.engine.outgoing import raw_body
+from wherry.engine.envelope import Answer, Envelope, Result, raw_body
 from wherry.engine.saga_state import Cancel, Kill, SagaState, Tick
 
 SAGA = "saga.fill/s"

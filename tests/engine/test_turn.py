@@ -7,8 +7,7 @@ import msgspec
 import pytest
 
 from tests.support.yard import Add, Bad, Blow, Close, Hold, Keep, Remind, Resize, Yard
-from wherry.engine.envelope import Answer, Envelope
-from wherry.engine.outgoing import raw_body
+from wherry.engine.envelope import Answer, Envelope, raw_body
 from wherry.errors import Unreachable
 
 NOON = datetime(2027, 1, 15, 8, 0, tzinfo=UTC)  # the yard's time, in the first second

@@ -18,8 +18,7 @@ from wherry.authoring.pool import Pool
 from wherry.authoring.saga import Saga, Step
 from wherry.codec import to_json
 from wherry.engine.changes import Changes, Entry, stream_id
-from wherry.engine.envelope import EMPTY, Envelope, Result
-from wherry.engine.outgoing import raw_body
+from wherry.engine.envelope import EMPTY, Envelope, Result, raw_body
 from wherry.engine.record import Record
 from wherry.engine.registry import Registry, check, split_address
 from wherry.engine.supervision import Attention

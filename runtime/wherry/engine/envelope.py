@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from wherry.codec import to_json
+from wherry.codec import codec_of, to_json
 from wherry.errors import Fault, Invalid
 
 EMPTY = msgspec.Raw(b"{}")
@@ -107,6 +107,26 @@ def read_envelope(data: bytes) -> Envelope:
 def read_result(data: bytes) -> Result:
     """Decode a stored result."""
     return _result.decode(data)
+
+
+def answer_of(
+    asked: Envelope, status: str, reply: msgspec.Raw = NOTHING, problem: Problem | None = None
+) -> Answer:
+    """The outcome of a message that is asked for."""
+    return Answer(asked.type, asked.tag, status, reply, problem, asked.carry)
+
+
+def answer_message(asked: Envelope, id_: str, answer: Answer) -> Envelope:
+    """The message that takes an answer back to who asked."""
+    return Envelope(
+        id_, asked.sender, ANSWER, raw_body(answer), sender=asked.to, corr=asked.correlation,
+        cause=asked.id, trace=asked.trace,
+    )  # fmt: skip
+
+
+def raw_body(body: Any) -> msgspec.Raw:
+    """The JSON of a message's fields, or of any value, ready to travel."""
+    return msgspec.Raw(codec_of(type(body)).encode(body))
 
 
 def raw(value: Any) -> msgspec.Raw:

@@ -5,14 +5,22 @@ Whatever of a bundle's cannot be encoded or sent fails here, as if its handler h
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 
-from wherry.codec import codec_of, to_json
+from wherry.codec import to_json
 from wherry.engine.changes import Delivery, Root, Timer
 from wherry.engine.decision import AskOut, LateAnswer
-from wherry.engine.envelope import ANSWER, NOTHING, Answer, Envelope, Problem, Result
+from wherry.engine.envelope import (
+    NOTHING,
+    Envelope,
+    Problem,
+    Result,
+    answer_message,
+    answer_of,
+    raw_body,
+)
 from wherry.engine.record import PoolTimer
 from wherry.errors import NotFound
 
@@ -77,14 +85,8 @@ class Outgoing:
     def answer(self, envelope: Envelope, root: Root, result: Result) -> Self:
         """Tell the outcome to the entity that asked, or keep it for the client that sent."""
         if envelope.tag:
-            answer = Answer(
-                envelope.type, envelope.tag, result.status, result.reply, result.problem,
-                envelope.carry,
-            )  # fmt: skip
-            message = Envelope(
-                root.next_id(), envelope.sender, ANSWER, raw_body(answer), sender=envelope.to,
-                corr=envelope.correlation, cause=envelope.id, trace=envelope.trace,
-            )  # fmt: skip
+            answer = answer_of(envelope, result.status, result.reply, result.problem)
+            message = answer_message(envelope, root.next_id(), answer)
             self._route(Delivery(message, root, answer))
         elif envelope.from_outside:
             result.command_id, result.entity = envelope.id, envelope.to
@@ -116,8 +118,3 @@ class Outgoing:
             cause=envelope.id, trace=envelope.trace,
         )  # fmt: skip
         self.timers.append(Timer(id_, timer.due_ms, to_json(message)))
-
-
-def raw_body(body: Any) -> msgspec.Raw:
-    """The JSON of a command's fields, ready to travel."""
-    return msgspec.Raw(codec_of(type(body)).encode(body))

@@ -8,7 +8,6 @@ import msgspec
 
 from wherry.authoring.messages import Event
 from wherry.authoring.pool import Pool, PoolRule
-from wherry.codec import to_json
 from wherry.engine.book import Book, PoolStep
 from wherry.engine.decision import Folded
 from wherry.engine.envelope import Envelope
@@ -222,8 +221,3 @@ def _pool_timers(pool: Pool, rule: PoolRule, step: PoolStep, event: Event) -> li
             return [PoolTimer(name)]
         case _:
             return []
-
-
-def encode_body(body: Any) -> bytes:
-    """The JSON of a message's fields."""
-    return to_json(body)

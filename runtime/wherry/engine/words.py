@@ -3,14 +3,12 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import msgspec
-
 from wherry.authoring.decisions import Accepted, Answered, Ask, Late, Outcome, Sends
 from wherry.authoring.entity import Entity
 from wherry.authoring.messages import reply_type
 from wherry.codec import codec_of
 from wherry.engine.decision import AskOut, Call, Decide, Decision, LateAnswer
-from wherry.engine.envelope import Answer, Problem, raw
+from wherry.engine.envelope import Answer, Problem, raw_body
 
 _OUTCOMES: dict[str, Outcome] = {
     "done": "done", "rejected": "rejected", "dead": "failed", "failed": "failed",
@@ -74,13 +72,8 @@ def read_answer(answer: Answer, sender: str, reply: Any) -> Answered[Any]:
 def _late(late: Late) -> LateAnswer:
     if late.code:
         return LateAnswer(late.asker, None, Problem(late.code, late.detail, dict(late.data)))
-    return LateAnswer(late.asker, raw_value(late.reply))
-
-
-def raw_value(value: Any) -> msgspec.Raw:
-    """The JSON of a value of whatever type."""
-    return raw(None) if value is None else msgspec.Raw(codec_of(type(value)).encode(value))
+    return LateAnswer(late.asker, raw_body(late.reply))
 
 
 def _carry(value: Any) -> str:
-    return "" if value is None else bytes(raw_value(value)).decode()
+    return "" if value is None else bytes(raw_body(value)).decode()

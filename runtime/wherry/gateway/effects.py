@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 
 from wherry.codec import to_json
-from wherry.engine.envelope import ANSWER, Answer, Envelope, raw, read_envelope
+from wherry.engine.envelope import Envelope, answer_message, answer_of, read_envelope
 from wherry.errors import Fault, Invalid, NotFound, Rejected
 from wherry.gateway import shapes
 from wherry.gateway.resolutions import Outcome, read_outcome
@@ -125,13 +125,8 @@ def envelope_of(call: StoredCall) -> Envelope:
 
 def _answer(asked: Envelope, outcome: Outcome) -> Envelope:
     """The message that goes back to who asked, as from a runner."""
-    body = Answer(
-        asked.type, asked.tag, outcome.status, outcome.reply, outcome.problem, asked.carry
-    )
-    return Envelope(
-        f"{asked.id}.answer", asked.sender, ANSWER, raw(body), sender=asked.to,
-        corr=asked.correlation, cause=asked.id, trace=asked.trace,
-    )  # fmt: skip
+    body = answer_of(asked, outcome.status, outcome.reply, outcome.problem)
+    return answer_message(asked, f"{asked.id}.answer", body)
 
 
 def _fits(call: StoredCall, state: str, target: str) -> bool:

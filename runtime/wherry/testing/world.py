@@ -17,15 +17,14 @@ from wherry.codec import codec_of, to_json
 from wherry.engine.book import Book
 from wherry.engine.changes import Changes, Entry, Timer
 from wherry.engine.envelope import (
-    ANSWER,
     Envelope,
     Problem,
     Result,
-    raw,
+    answer_message,
+    raw_body,
     read_envelope,
     read_result,
 )
-from wherry.engine.outgoing import raw_body
 from wherry.engine.record import Change, Fields, Record, fresh, preview
 from wherry.engine.registry import Registry, check, split_address
 from wherry.engine.saga_state import Cancel, Kill, SagaState
@@ -311,10 +310,7 @@ class World:
         envelope = self._calls.pop(call.id)
         if envelope.tag:
             answer = answer_to(type(call.command), outcome, envelope.carry, envelope.tag)
-            message = Envelope(
-                f"{envelope.id}.answer", envelope.sender, ANSWER, raw(answer), sender=envelope.to,
-                corr=envelope.corr, cause=envelope.id, trace=envelope.trace,
-            )  # fmt: skip
+            message = answer_message(envelope, f"{envelope.id}.answer", answer)
             self._deliver(self.registry.partition_of(envelope.sender), to_json(message))
         if run:
             self.run()

@@ -11,7 +11,13 @@ from typing import Any
 import msgspec
 
 from wherry.codec import to_json
-from wherry.engine.envelope import ANSWER, NOTHING, Answer, Envelope, raw, read_envelope
+from wherry.engine.envelope import (
+    NOTHING,
+    Envelope,
+    answer_message,
+    answer_of,
+    read_envelope,
+)
 from wherry.engine.registry import Registry
 from wherry.engine.saying import printable
 from wherry.engine.specs import EffectSpec, TargetSpec
@@ -174,11 +180,8 @@ def answer(held: Held, ended: Ended) -> Envelope:
     """The message that goes back to who asked."""
     asked = held.envelope
     reply = msgspec.Raw(ended.reply) if ended.reply else NOTHING
-    body = Answer(asked.type, asked.tag, ended.status, reply, ended.problem, asked.carry)
-    return Envelope(
-        f"{asked.id}.answer", asked.sender, ANSWER, raw(body), sender=asked.to,
-        corr=asked.correlation, cause=asked.id, trace=asked.trace,
-    )  # fmt: skip
+    body = answer_of(asked, ended.status, reply, ended.problem)
+    return answer_message(asked, f"{asked.id}.answer", body)
 
 
 def _counted(held: Held, word: str, took_us: int | None) -> Iterator[tuple[str, int]]:
