@@ -71,6 +71,10 @@ class System:
         """What the server keeps."""
         return int(self.runtime.redis.info("memory")["used_memory"])
 
+    def pids(self) -> list[int]:
+        """Every process but this one."""
+        return [pid for who, some in self._pids().items() if who != "driver" for pid in some]
+
     def _pids(self) -> dict[str, list[int]]:
         assert self.server.pid is not None
         children = {who: [child.pid for child in some] for who, some in self.children.items()}

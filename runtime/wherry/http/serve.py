@@ -11,6 +11,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import uvicorn
 
@@ -52,11 +53,16 @@ def run(service: Service, host: str, port: int, ready: Callable[[str], None]) ->
     require_loopback(host)
     listener = _listen(host, port)
     url = _url(listener)
-    config = uvicorn.Config(
-        build_app(service), log_config=None, access_log=False, server_header=False,
-        timeout_graceful_shutdown=CUT_S, timeout_keep_alive=30, lifespan="on", ws="none",
-    )  # fmt: skip
+    config = uvicorn.Config(build_app(service), **uvicorn_options())
     DrainingServer(config, service, lambda: ready(url)).run(sockets=[listener])
+
+
+def uvicorn_options() -> dict[str, Any]:
+    """How uvicorn serves; the benchmark serves its bare route the same way."""
+    return {
+        "log_config": None, "access_log": False, "server_header": False, "lifespan": "on",
+        "timeout_graceful_shutdown": CUT_S, "timeout_keep_alive": 30, "ws": "none",
+    }  # fmt: skip
 
 
 def require_loopback(host: str) -> None:
