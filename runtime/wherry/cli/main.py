@@ -15,6 +15,7 @@ from wherry.cli import (
     deploy,
     doctor,
     effects,
+    init,
     keys,
     processes,
     queues,
@@ -48,8 +49,8 @@ def build() -> App:
         help_format="plaintext",
     )
     for group in (
-        system, demo, send, read, sagas, attention, effects, queues, dead, replay, keys, doctor,
-        deploy, processes,
+        init, system, demo, send, read, sagas, attention, effects, queues, dead, replay, keys,
+        doctor, deploy, processes,
     ):  # fmt: skip
         group.add_to(app)
     app.command(show_version, name="version", group=OPERATE)
