@@ -1,4 +1,4 @@
-"""`wherry saga`: start, list, show, trace, cancel, kill."""
+"""`wherry saga`: start, list, show, trace, diagram, cancel, kill."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
@@ -7,6 +7,7 @@ from cyclopts import App, Parameter
 
 from wherry.cli import fields
 from wherry.cli.consent import ASK, Consent, confirmed
+from wherry.cli.diagram import diagram
 from wherry.cli.failure import REJECTED, Failed, about
 from wherry.cli.options import ENTITIES, NOTHING, Common
 from wherry.cli.read import Cursor, Limit, Status
@@ -53,7 +54,7 @@ def add_to(app: App) -> None:
     group.group = (ENTITIES,)
     group.command(start)
     group.command(list_, name="list")
-    for command in (show, trace, cancel, kill):
+    for command in (show, trace, diagram, cancel, kill):
         group.command(command)
     app.command(group)
 
