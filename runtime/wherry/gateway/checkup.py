@@ -43,6 +43,12 @@ def check_up(runtime: Runtime) -> list[Finding]:
         ]
 
 
+def at_work(runtime: Runtime) -> list[Finding]:
+    """Look only at whether somebody is there for all that is to be done. Raises Unreachable."""
+    with reaching():
+        return [_workers(runtime), *_outside(runtime), _sweep(runtime)]
+
+
 def is_wrong(finding: Finding) -> bool:
     """Whether something has to be done about it."""
     return finding.level == "refuse"
@@ -72,7 +78,7 @@ def _library(runtime: Runtime) -> Finding:
     if found is None:
         return Finding("library", "refuse", f"{namespace} is not loaded", "Run: wherry deploy")
     rules = library.rules_table(runtime.registry.kinds.values())
-    if found != library.build(namespace, rules):
+    if found != library.build(namespace, rules, deployment(runtime.store).get("version", "")):
         said = f"{namespace} is loaded, but is not what these bundles and this version make"
         return Finding("library", "refuse", said, "Run: wherry deploy")
     return Finding("library", "fine", f"{namespace} is loaded, and is what these bundles make")

@@ -1,0 +1,1 @@
+"""The web console: pages for people, made on the server; each has a JSON twin."""

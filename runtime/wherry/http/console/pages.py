@@ -1,0 +1,131 @@
+"""From data to a page. The data of a page is its JSON twin; a template only shows it."""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Any
+from urllib.parse import quote, unquote, urlencode
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from wherry.codec import from_json, to_json
+from wherry.errors import WherryError
+from wherry.gateway.problems import of_error
+from wherry.gateway.shapes import Json as Shape
+from wherry.http.bodies import Json
+from wherry.http.console.templating import environment
+from wherry.http.headers import accepted
+from wherry.http.problems import Refused
+from wherry.http.queries import Query
+from wherry.http.service import Service
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+HTML = "text/html"
+JSON = "application/json"
+#: What every page may be asked: its twin, and whether it has changed.
+COMMON = frozenset({"as", "seen"})
+#: What an action has said, for the next page only. A cookie: a link must not make us say things.
+_SAID = "wherry-said"
+
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self';"
+    " frame-ancestors 'none'; object-src 'none'",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+    "Vary": "Accept",
+}
+
+
+class Pages:
+    """Shows data as a page, or as JSON to whoever likes that better."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._templates = environment()
+
+    def show(self, request: Request, template: str, data: Shape, status: int = 200) -> Response:
+        """The response with data. One that the browser has already is said to be unchanged."""
+        encoded = to_json(data)
+        if wants_json(request):
+            return Json(data, status, _HEADERS)
+        digest = hashlib.sha256(encoded).hexdigest()[:16]
+        if request.query_params.get("seen") == digest:
+            return Response(status_code=204, headers=_HEADERS)
+        text = self._templates.get_template(template).render(
+            from_json(encoded),
+            here=Here(request, digest),
+            namespace=self._service.runtime.namespace,
+        )
+        response = HTMLResponse(text, status, _HEADERS)
+        if _SAID in request.cookies:
+            response.delete_cookie(_SAID, "/console", httponly=True, samesite="strict")
+        return response
+
+    def guarded(self, endpoint: Endpoint) -> Endpoint:
+        """Let errors of an endpoint be shown as a page too."""
+
+        @wraps(endpoint)
+        async def shown(request: Request) -> Response:
+            try:
+                return await endpoint(request)
+            except WherryError as error:
+                if wants_json(request):
+                    raise
+                said = error.shown if isinstance(error, Refused) else of_error(error)
+                return self.show(request, "problem.html", {"problem": said.body()}, said.status)
+
+        return shown
+
+
+class Here:
+    """Where the reader is: the address of the page, and of what belongs to it."""
+
+    def __init__(self, request: Request, digest: str) -> None:
+        self.path = request.url.path
+        self.digest = digest
+        self.said = unquote(request.cookies.get(_SAID, ""))
+        own = ((k, v) for k, v in request.query_params.multi_items() if k not in COMMON)
+        self._given = tuple(own)
+
+    @property
+    def url(self) -> str:
+        """The address of the page, as it was asked for."""
+        return self.to()
+
+    @property
+    def twin(self) -> str:
+        """The same as JSON."""
+        return self.to(**{"as": "json"})
+
+    @property
+    def again(self) -> str:
+        """The page, unless it is still the one that is shown."""
+        return self.to(seen=self.digest)
+
+    def to(self, **changes: Any) -> str:
+        """The page with other parameters; None takes one away."""
+        given = dict(self._given) | changes
+        kept = {name: value for name, value in given.items() if value is not None}
+        return f"{self.path}?{urlencode(kept)}" if kept else self.path
+
+
+def wants_json(request: Request) -> bool:
+    """Whether the client asks for data, by the address or by `Accept`."""
+    given = request.query_params.get("as")
+    return given == "json" if given else accepted(request, (HTML, JSON)) == JSON
+
+
+def query(request: Request, *known: str) -> Query:
+    """The parameters of a page; unknown ones are refused."""
+    return Query(request, COMMON | set(known))
+
+
+def back(path: str, said: str) -> Response:
+    """Go to a page after something was done, and say there what it was."""
+    response = RedirectResponse(path, 303)
+    response.set_cookie(
+        _SAID, quote(said), max_age=30, path="/console", httponly=True, samesite="strict"
+    )
+    return response

@@ -1,0 +1,32 @@
+"""Which path of the console leads where, and which role it needs."""
+
+from wherry.http.console import assets
+from wherry.http.console.actions import Actions
+from wherry.http.console.home import Home
+from wherry.http.console.pages import Endpoint, Pages
+from wherry.http.roles import Door, Guarded, anyone, invoke, operate, read
+from wherry.http.service import Service
+
+
+def console_routes(service: Service) -> list[Guarded]:
+    """Every route of the console."""
+    pages = Pages(service)
+
+    def page(endpoint: Endpoint) -> Door:
+        return read(pages.guarded(endpoint))
+
+    def sends(endpoint: Endpoint) -> Door:
+        return invoke(pages.guarded(endpoint))
+
+    def mends(endpoint: Endpoint) -> Door:
+        return operate(pages.guarded(endpoint))
+
+    home, actions = Home(service, pages), Actions(service)
+    return [
+        Guarded("/console/static/{name}", get=anyone(assets.serve)),
+        Guarded("/console", get=page(home.show)),
+        Guarded("/console/do/restart", post=mends(actions.restart)),
+        Guarded("/console/do/retry-call", post=mends(actions.retry_call)),
+        Guarded("/console/do/cancel", post=sends(actions.cancel)),
+        Guarded("/console/do/kill", post=mends(actions.kill)),
+    ]
