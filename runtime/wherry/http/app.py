@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 
 from wherry.http.attention import Attention
 from wherry.http.commands import Commands
+from wherry.http.console.routes import console_routes
 from wherry.http.dead import Dead
 from wherry.http.edge import Edge
 from wherry.http.effects import Effects
@@ -21,10 +22,11 @@ from wherry.http.reference import Reference
 from wherry.http.roles import Guarded, anyone, invoke, operate, read
 from wherry.http.sagas import Sagas
 from wherry.http.service import Service
+from wherry.http.table import Table
 
 
 def build_app(service: Service, more: Sequence[BaseRoute] = ()) -> ASGIApp:
-    """Return the application. `more` routes come first: they may take paths below /v1 away."""
+    """Return the application. `more` are routes of paths that the API does not have."""
 
     @asynccontextmanager
     async def life(app: Starlette) -> AsyncIterator[None]:
@@ -34,13 +36,9 @@ def build_app(service: Service, more: Sequence[BaseRoute] = ()) -> ASGIApp:
         await service.courier.stop()
 
     meters = Meters(service)
-    app = Starlette(
-        routes=[*more, *_routes(service, meters)],
-        exception_handlers=HANDLERS,
-        lifespan=life,
-    )
-    app.router.redirect_slashes = False
-    return Edge(app, service, meters)
+    rest = Starlette(routes=[*more], exception_handlers=HANDLERS, lifespan=life)
+    rest.router.redirect_slashes = False
+    return Edge(Table(_routes(service, meters), rest), service, meters)
 
 
 def _routes(service: Service, meters: Meters) -> list[Guarded]:
@@ -78,4 +76,5 @@ def _routes(service: Service, meters: Meters) -> list[Guarded]:
         Guarded("/openapi.json", get=read(reference.openapi)),
         Guarded("/docs", get=read(reference.page)),
         Guarded("/docs/problems/{code}", get=read(reference.problem)),
+        *console_routes(service),
     ]

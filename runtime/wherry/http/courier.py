@@ -111,9 +111,8 @@ class Courier:
         ends = time.monotonic() + seconds
         pause = NUDGE_S if done.result is None else FIRST_LOOK_S
         while (left := ends - time.monotonic()) > 0:
-            await asyncio.wait((arrival,), timeout=min(pause, left))
-            if arrival.done():
-                return arrival.result()
+            if await arrival.within(min(pause, left)):
+                return arrival.result
             if found := await self._look(request, done.command_id):
                 return found
             if pause >= NUDGE_S:

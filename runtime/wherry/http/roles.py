@@ -49,8 +49,9 @@ class Guarded(Route):
     def __init__(self, path: str, get: Door | None = None, post: Door | None = None) -> None:
         named = {"GET": get, "POST": post}
         self.doors = {method: door for method, door in named.items() if door is not None}
-        super().__init__(path, self._enter, methods=list(self.doors), name=path)
+        super().__init__(path, self.enter, methods=list(self.doors), name=path)
 
-    async def _enter(self, request: Request) -> Response:
+    async def enter(self, request: Request) -> Response:
+        """Answer a request whose method is one of ours."""
         door = self.doors["GET" if request.method == "HEAD" else request.method]
         return await door.endpoint(request)

@@ -10,11 +10,46 @@ from wherry.errors import Unreachable
 
 log = logging.getLogger(__name__)
 
-Arrival = asyncio.Future[Result | None]
 Subscribe = Callable[[], AbstractAsyncContextManager[AsyncIterator[bytes]]]
 
 #: How long to pause before subscribing again; until then the waiters look for themselves.
 PAUSE_S = 0.2
+
+
+class Arrival:
+    """One caller who waits. `over`: there is a result, or waiting has been given up."""
+
+    __slots__ = ("_bell", "over", "result")
+
+    def __init__(self) -> None:
+        self.over = False
+        self.result: Result | None = None
+        self._bell: asyncio.Future[None] | None = None
+
+    async def within(self, seconds: float) -> bool:
+        """Wait for it to be over, for so long at most; return whether it is."""
+        if self.over:
+            return True
+        loop = asyncio.get_running_loop()
+        self._bell = loop.create_future()
+        timer = loop.call_later(seconds, _ring, self._bell)
+        try:
+            await self._bell
+        finally:
+            timer.cancel()
+        return self.over
+
+    def end(self, result: Result | None) -> None:
+        """Let the caller go, with a result or without; the first one counts."""
+        if not self.over:
+            self.over, self.result = True, result
+            if self._bell is not None:
+                _ring(self._bell)
+
+
+def _ring(bell: "asyncio.Future[None]") -> None:
+    if not bell.done():
+        bell.set_result(None)
 
 
 class Waiters:
@@ -25,8 +60,8 @@ class Waiters:
 
     @contextmanager
     def expect(self, command_id: str) -> Iterator[Arrival]:
-        """Wait for a command: the future gets its result, or None when waiting is over."""
-        arrival: Arrival = asyncio.get_running_loop().create_future()
+        """Wait for a command."""
+        arrival = Arrival()
         waiting = self._arrivals.setdefault(command_id, [])
         waiting.append(arrival)
         try:
@@ -39,15 +74,13 @@ class Waiters:
     def arrived(self, result: Result) -> None:
         """Hand a result to those who wait for it."""
         for arrival in self._arrivals.get(result.command_id, ()):
-            if not arrival.done():
-                arrival.set_result(result)
+            arrival.end(result)
 
     def give_up(self) -> None:
         """Let everybody go without a result."""
         for waiting in self._arrivals.values():
             for arrival in waiting:
-                if not arrival.done():
-                    arrival.set_result(None)
+                arrival.end(None)
 
     def count(self) -> int:
         """How many wait."""
