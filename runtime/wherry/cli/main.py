@@ -17,6 +17,7 @@ from wherry.cli import (
     effects,
     init,
     keys,
+    openapi,
     processes,
     queues,
     read,
@@ -24,6 +25,8 @@ from wherry.cli import (
     sagas,
     send,
     system,
+    top,
+    whoami,
 )
 from wherry.cli.failure import USAGE, Failed, crash, tell
 from wherry.cli.options import NOTHING, OPERATE, Common
@@ -50,7 +53,7 @@ def build() -> App:
     )
     for group in (
         init, system, demo, send, read, sagas, attention, effects, queues, dead, replay, keys,
-        doctor, deploy, processes,
+        doctor, whoami, top, openapi, deploy, processes,
     ):  # fmt: skip
         group.add_to(app)
     app.command(show_version, name="version", group=OPERATE)

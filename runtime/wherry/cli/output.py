@@ -65,6 +65,11 @@ def line(text: str) -> None:
     print(text, flush=True)  # noqa: T201
 
 
+def one_line(value: Any) -> str:
+    """A value as JSON, in one line."""
+    return _encode(value)
+
+
 def _encode(value: Any) -> str:
     from wherry.codec import to_json
 

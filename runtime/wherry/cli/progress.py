@@ -41,8 +41,17 @@ def progress(what: str) -> Iterator[Tell]:
 
 def is_watched() -> bool:
     """Whether somebody looks at stderr, on a terminal that can draw, and did not decline it."""
+    return sys.stderr.isatty() and _may_draw()
+
+
+def is_drawable() -> bool:
+    """Whether what is on stdout may be drawn over: a terminal, and nobody declined it."""
+    return sys.stdout.isatty() and _may_draw()
+
+
+def _may_draw() -> bool:
     declined = os.environ.get("NO_COLOR") or os.environ.get("CI")
-    return sys.stderr.isatty() and not declined and os.environ.get("TERM") != "dumb"
+    return not declined and os.environ.get("TERM") != "dumb"
 
 
 def _nobody_looks(done: int, total: int | None, text: str) -> None:

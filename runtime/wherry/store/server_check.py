@@ -54,6 +54,20 @@ def require_safe(client: Redis) -> list[Finding]:
     return findings
 
 
+def user_name(client: Redis) -> str | None:
+    """As whom the server knows us; None when it does not say."""
+    try:
+        return str(client.acl_whoami())
+    except ResponseError:
+        return None
+
+
+def version_of(client: Redis) -> str | None:
+    """What the server is: Valkey 9.1.0; None when it does not say."""
+    found = _version(_info(client))
+    return None if found.level == "unknown" else found.said
+
+
 def _version(info: _Answers) -> Finding:
     # Valkey calls itself Redis 7.2.4 here, for old clients, and says its own version beside it.
     version = info.get("valkey_version") or info.get("redis_version")
