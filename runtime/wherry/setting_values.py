@@ -35,6 +35,39 @@ def text(allowed: str) -> Reader[str]:
     return Reader(_text, allowed)
 
 
+def choice(*words: str) -> Reader[str]:
+    """One of a few words."""
+    return Reader(lambda value: _one_of(words, value), " or ".join(words))
+
+
+def optional(allowed: str) -> Reader[str]:
+    """Any text, also none."""
+    return Reader(lambda value: "" if value == "" else _text(value).strip(), allowed)
+
+
+def web_address() -> Reader[str]:
+    """Where something is on the web; what is not on this machine only with encryption."""
+    return Reader(_web_address, "empty, or https:// and an address; http:// on this machine only")
+
+
+def names() -> Reader[str]:
+    """Names of fields, with commas between them."""
+    pattern = re.compile(r"[a-z0-9_]*( *, *[a-z0-9_]+)*", re.IGNORECASE)
+    return Reader(
+        lambda value: value if value == "" else _match(pattern, value),
+        "names with commas between them, or empty",
+    )
+
+
+def rate() -> Reader[float]:
+    """How many in a second; 0 for no limit."""
+    return Reader(
+        lambda value: _within(0.0, _number(value), 1_000_000.0),
+        "a number from 0 to 1000000",
+        show=lambda number: f"{number:g}",
+    )
+
+
 def matching(pattern: str) -> Reader[str]:
     """Text that is as the regular expression says, from its first to its last character."""
     return Reader(lambda value: _match(re.compile(pattern), value), f"text that matches {pattern}")
@@ -101,6 +134,30 @@ def _match(pattern: re.Pattern[str], value: object) -> str:
     if not pattern.fullmatch(_text(value)):
         raise ValueError(value)
     return str(value)
+
+
+def _one_of(words: tuple[str, ...], value: object) -> str:
+    if value not in words:
+        raise ValueError(value)
+    return str(value)
+
+
+def _web_address(value: object) -> str:
+    if value == "":
+        return ""
+    address = _text(value).strip()
+    parts = urlsplit(address)
+    _ = parts.port  # raises ValueError if it is not a number
+    here = parts.hostname in {"localhost", "127.0.0.1", "::1"}
+    if not parts.hostname or parts.scheme not in ({"https", "http"} if here else {"https"}):
+        raise ValueError(value)
+    return address
+
+
+def _number(value: object) -> float:
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        return float(value)
+    raise ValueError(value)
 
 
 def _whole(value: object) -> int:

@@ -22,15 +22,26 @@ from typing import TypeVar
 from wherry.errors import Misconfigured
 from wherry.setting_values import (
     Reader,
+    choice,
     duration,
     folder,
     matching,
+    names,
+    optional,
+    rate,
     redis_url,
     text,
+    web_address,
     whole,
 )
 
 T = TypeVar("T")
+
+#: Fields that hold what nobody should read over a shoulder.
+REDACTED = (
+    "authorization, card, cookie, credential, credentials, cvc, cvv, iban, pan, passphrase,"
+    " password, pin, private_key, secret, ssn, token"
+)
 
 
 def _setting(default: T, reader: Reader[T]) -> T:
@@ -72,6 +83,23 @@ class Settings:
     result_ttl: float = _setting(86_400.0, duration(least=1))
     #: Seconds that a caller waits for a reply, unless it says how long.
     wait: float = _setting(5.0, duration())
+    #: Who HTTP lets in. auto: everybody on this machine, until there is an API key or an issuer;
+    #: required: nobody without credentials, whatever there is.
+    authentication: str = _setting("auto", choice("auto", "required"))
+    #: The issuer (OpenID Connect) whose tokens HTTP takes; empty: none.
+    oidc_issuer: str = _setting("", web_address())
+    #: Whom a token must be for; needed with an issuer.
+    oidc_audience: str = _setting("", optional("empty, or the name that the issuer has for us"))
+    #: The keys of the issuer: an address or a file; empty: where its discovery document says.
+    oidc_jwks: str = _setting("", optional("empty, an https:// address or the path of a file"))
+    #: Where a token has roles: a claim, with dots for one inside another. Scopes count as well.
+    oidc_roles_claim: str = _setting("roles", text("the name of a claim"))
+    #: Requests a second of one caller, on all servers together; 0: as many as it likes.
+    rate_limit: float = _setting(0.0, rate())
+    #: Entries of the audit that are kept, about; older ones go.
+    audit_limit: int = _setting(100_000, whole(100, 100_000_000))
+    #: Fields whose values are not shown to people and not logged, by a word of their names.
+    redact: str = _setting(REDACTED, names())
 
     def __post_init__(self) -> None:
         for name, reader in _READERS.items():

@@ -105,7 +105,9 @@ def serve(
     common: Common = NOTHING,
 ) -> int:
     """Serve HTTP until SIGTERM or Ctrl-C; requests that have begun are answered."""
-    from wherry.http.serve import serve as serve_http
+    from wherry.http.security.access import access_of
+    from wherry.http.serve import run
+    from wherry.http.service import Service
     from wherry.supervisor.ready import announce
     from wherry.tracing import trace_as
 
@@ -114,10 +116,11 @@ def serve(
         settings = find_server(load(common, host=host, port=port)).settings
         require_server(settings, "wherry serve")
         trace_as("wherry-http")
-        serve_http(
-            _open_safely(settings), host=settings.host, port=settings.port, wait=settings.wait,
-            backlog=settings.backlog_limit, ready=lambda url: announce(url=url),
+        service = Service(
+            _open_safely(settings), settings.wait, settings.backlog_limit,
+            access=access_of(settings), audit_limit=settings.audit_limit,
         )  # fmt: skip
+        run(service, settings.host, settings.port, lambda url: announce(url=url))
     return 0
 
 

@@ -38,7 +38,9 @@ def build_app(service: Service, more: Sequence[BaseRoute] = ()) -> ASGIApp:
     meters = Meters(service)
     rest = Starlette(routes=[*more], exception_handlers=HANDLERS, lifespan=life)
     rest.router.redirect_slashes = False
-    return Edge(Table(_routes(service, meters), rest), service, meters)
+    routes = _routes(service, meters)
+    opened = [route for route in routes if route.is_open]
+    return Edge(Table(routes, rest), service, meters, opened)
 
 
 def _routes(service: Service, meters: Meters) -> list[Guarded]:
@@ -50,7 +52,7 @@ def _routes(service: Service, meters: Meters) -> list[Guarded]:
     return [
         Guarded("/v1/sagas/{name}", get=read(sagas.listed), post=invoke(sagas.start)),
         Guarded("/v1/sagas/{name}/{id}", get=read(sagas.show)),
-        Guarded("/v1/sagas/{name}/{id}/cancel", post=invoke(sagas.cancel)),
+        Guarded("/v1/sagas/{name}/{id}/cancel", post=invoke(sagas.cancel, audited=True)),
         Guarded("/v1/sagas/{name}/{id}/kill", post=operate(sagas.kill)),
         Guarded("/v1/attention", get=read(attention.listed)),
         Guarded("/v1/attention/{kind}/{key}/restart", post=operate(attention.restart)),

@@ -1,15 +1,20 @@
 """The edge: what happens to every request, whatever it is for."""
 
 import time
+from collections.abc import Iterable
 from http import HTTPMethod
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from wherry.errors import WherryError
+from wherry.gateway.problems import of_error
 from wherry.gateway.requests import new_id
 from wherry.http.metrics import Meters
 from wherry.http.problems import Refused, refused, respond
+from wherry.http.roles import Guarded
+from wherry.http.security.visits import KEY, Visit
 from wherry.http.service import Service
 
 _SAFE = frozenset({HTTPMethod.GET, HTTPMethod.HEAD, HTTPMethod.OPTIONS})
@@ -17,10 +22,17 @@ _CORRELATION = b"x-correlation-id"
 
 
 class Edge:
-    """Counts requests, refuses what must not pass, and gives each a correlation id."""
+    """Counts requests, refuses what must not pass, and gives each a correlation id.
 
-    def __init__(self, app: ASGIApp, service: Service, meters: Meters) -> None:
+    Whoever does not say who they are gets to the `opened` routes only; so a route that nobody
+    thought of is closed.
+    """
+
+    def __init__(
+        self, app: ASGIApp, service: Service, meters: Meters, opened: Iterable[Guarded]
+    ) -> None:
         self._app = app
+        self._opened = [route.path_regex for route in opened]
         self._service = service
         self._meters = meters
 
@@ -39,13 +51,25 @@ class Edge:
             self._meters.count(scope, said.status, time.perf_counter() - began)
 
     async def _pass(self, scope: Scope, receive: Receive, said: "_Said") -> None:
-        if scope["method"] not in _SAFE:
-            try:
-                self._check(Headers(scope=scope))
-            except Refused as error:
-                await respond(error.shown)(scope, receive, said)
-                return
-        await self._app(scope, receive, said)
+        try:
+            headers = Headers(scope=scope)
+            scope[KEY] = await self._visit(scope, headers)
+            if scope["method"] not in _SAFE:
+                self._check(headers)
+        except Refused as error:
+            await respond(error.shown, error.headers)(scope, receive, said)
+        except WherryError as error:
+            await respond(of_error(error))(scope, receive, said)
+        else:
+            await self._app(scope, receive, said)
+
+    async def _visit(self, scope: Scope, headers: Headers) -> Visit:
+        """Who has come. Raises Refused (401, 429), Unreachable."""
+        if any(pattern.match(scope["path"]) for pattern in self._opened):
+            return Visit()
+        caller = await self._service.guard.caller(headers)
+        await self._service.quota.take(caller)
+        return Visit(caller, self._service.trail)
 
     def _check(self, headers: Headers) -> None:
         """Refuse what would change something while we drain, or from another site's page."""

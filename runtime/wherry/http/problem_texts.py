@@ -20,6 +20,25 @@ TEXTS = {
         "Send the fields of the command as one JSON object.",
     ),
     "invalid": Text("A field, a query parameter or a header is not as it must be.", _LOOK),
+    "unauthenticated": Text(
+        "Here everybody has to say who they are, and what was sent opens nothing: it is missing,"
+        " wrong, revoked or has expired. Which of these is not told.",
+        "Send `Authorization: Bearer` with an API key (`wherry apikey create`) or with a token of"
+        " the issuer that `oidc_issuer` names.",
+    ),
+    "forbidden": Text(
+        "The caller lacks the role that this needs; `role` says which one. An attempt at what"
+        " operators do is in the audit.",
+        "Use a key or a token that has the role: read, invoke or operate.",
+    ),
+    "rate-limited": Text(
+        "The caller sent more requests a second than `rate_limit` allows. Nothing was written.",
+        "Wait as long as Retry-After says.",
+    ),
+    "issuer-unreachable": Text(
+        "The keys of the issuer are not known, and it does not answer. Nothing was written.",
+        "Try again; look at the issuer, at `oidc_issuer` and `oidc_jwks`, and at our log.",
+    ),
     "not-found": Text(
         "There is no such kind, command, entity, saga, command id or dead letter.",
         "The detail names what there is. An entity exists after its first event.",

@@ -18,9 +18,10 @@ MEDIA_TYPE = "application/problem+json"
 class Refused(WherryError):
     """HTTP itself says no, before anything was sent."""
 
-    def __init__(self, shown: Shown) -> None:
+    def __init__(self, shown: Shown, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(shown.detail)
         self.shown = shown
+        self.headers = headers
 
 
 def refused(status: int, code: str, detail: str, retry_after: int | None = None) -> Refused:
@@ -45,7 +46,9 @@ def with_extra(error: WherryError, extra: Mapping[str, object]) -> Refused:
 async def on_error(request: Request, error: Exception) -> Response:
     """Answer for an error of ours."""
     del request
-    return respond(error.shown if isinstance(error, Refused) else of_error(error))
+    if isinstance(error, Refused):
+        return respond(error.shown, error.headers)
+    return respond(of_error(error))
 
 
 async def on_http_error(request: Request, error: Exception) -> Response:

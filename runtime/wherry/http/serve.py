@@ -5,7 +5,6 @@ ends with code 0. It goes on listening for a moment, so that a load balancer can
 """
 
 import asyncio
-import ipaddress
 import logging
 import signal
 import socket
@@ -16,7 +15,9 @@ from typing import Any
 import uvicorn
 
 from wherry.errors import Misconfigured
+from wherry.gateway.api_keys import ApiKeys
 from wherry.http.app import build_app
+from wherry.http.security.access import require_loopback
 from wherry.http.service import Service
 from wherry.wiring import Runtime
 
@@ -43,14 +44,16 @@ def serve(
 ) -> None:
     """Serve a namespace until SIGTERM or SIGINT. `ready` is given the URL once it listens.
 
-    Raises Misconfigured for an address of others, and for one that is taken.
+    Raises Misconfigured for an address of others where nobody has to say who they are, and for
+    one that is taken.
     """
     run(Service(runtime, wait, backlog), host, port, ready)
 
 
 def run(service: Service, host: str, port: int, ready: Callable[[str], None]) -> None:
     """Serve with a service that was put together elsewhere; all else is as `serve` does it."""
-    require_loopback(host)
+    if not (service.access.is_configured or ApiKeys(service.runtime).any()):
+        require_loopback(host)
     listener = _listen(host, port)
     url = _url(listener)
     config = uvicorn.Config(build_app(service), **uvicorn_options())
@@ -63,21 +66,6 @@ def uvicorn_options() -> dict[str, Any]:
         "log_config": None, "access_log": False, "server_header": False, "lifespan": "on",
         "timeout_graceful_shutdown": CUT_S, "timeout_keep_alive": 30, "ws": "none",
     }  # fmt: skip
-
-
-def require_loopback(host: str) -> None:
-    """Refuse an address that others can reach. Raises Misconfigured."""
-    if host == "localhost":
-        return
-    try:
-        if ipaddress.ip_address(host).is_loopback:
-            return
-    except ValueError:
-        pass
-    raise Misconfigured(
-        f"will not listen on {host}: there is no authentication yet, so whoever reaches this"
-        " address could send any command. Use 127.0.0.1, behind a proxy that knows its callers"
-    )
 
 
 class DrainingServer(uvicorn.Server):

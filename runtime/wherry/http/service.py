@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 
@@ -15,6 +15,11 @@ from wherry.gateway.queues import Queues
 from wherry.gateway.sending import Sender
 from wherry.gateway.views import Views
 from wherry.http.courier import Courier
+from wherry.http.security.access import Access
+from wherry.http.security.guard import Guard
+from wherry.http.security.quota import Quota
+from wherry.http.security.trail import Trail
+from wherry.store.link import Words
 from wherry.wiring import Runtime
 
 P = ParamSpec("P")
@@ -28,12 +33,16 @@ class Service:
     wait       seconds that a caller waits for a reply, unless it says how long
     backlog    messages that may wait in an inbox; beyond it commands are refused
     heartbeat  seconds between two signs of life on a stream where nothing happens
+    access     who may come in, and how often
+    audit      entries that the audit keeps, about
     """
 
     runtime: Runtime
     wait: float = 5.0
     backlog: int = 100_000
     heartbeat: float = 15.0
+    access: Access = field(default_factory=Access)
+    audit_limit: int = 100_000
     open_requests: int = 0
     followers: set[asyncio.Task[None]] = field(default_factory=set)
     views: Views = field(init=False)
@@ -43,6 +52,9 @@ class Service:
     breakers: Breakers = field(init=False)
     queues: Queues = field(init=False)
     courier: Courier = field(init=False)
+    guard: Guard = field(init=False)
+    quota: Quota = field(init=False)
+    trail: Trail = field(init=False)
     draining: bool = False
 
     def __post_init__(self) -> None:
@@ -54,6 +66,16 @@ class Service:
         self.breakers = Breakers(self.runtime)
         self.queues = Queues(self.runtime)
         self.courier = Courier(self.runtime, sender)
+        keys = self.runtime.store.keys
+        self.guard = Guard(self.access, keys, self._ask, self._now_ms)
+        self.quota = Quota(self.access.rate, keys, self.runtime.namespace, self._ask, self._now_ms)
+        self.trail = Trail(keys.audit, self.audit_limit, self._ask, self._now_ms)
+
+    async def _ask(self, words: Words) -> Any:
+        return await self.courier.batcher.ask(words)
+
+    async def _now_ms(self) -> int:
+        return await self.courier.clock.now_ms()
 
     async def read(self, view: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call something that waits for Redis, without keeping the others from their turn."""
