@@ -3,7 +3,7 @@
 The part in braces is the hash tag: all keys of a partition live in one cluster slot.
 
 {ns:p}:inbox               stream  envelopes waiting for a turn; one field, `message`
-{ns:p}:meta                hash    cursor, barrier, paused
+{ns:p}:meta                hash    cursor, epoch, barrier, halted, paused, held
 {ns:p}:<kind>:<key>        hash    version, status, at, state (JSON), snapshot, pool:...
 {ns:p}:<kind>:<key>:log    stream  events: id `<version>-0`; type, data, at, id, cause, corr, trace
 {ns:p}:timers              zset    timer id -> due time, ms
@@ -13,6 +13,9 @@ The part in braces is the hash tag: all keys of a partition live in one cluster 
 {ns:p}:attempt             hash    effect id -> `<n> <made> <running> <note>`; see lua/take.lua
 {ns:p}:parked              zset    effect id -> since when it waits for a person, ms
 {ns:p}:attention           hash    address of an entity -> why somebody has to look at it (JSON)
+{ns:p}:paused              hash    what is paused -> since when, by whom, why (JSON)
+{ns:p}:held                zset    address -> since when its messages are held back, ms
+{ns:p}:held:<kind>:<key>   list    envelopes that are held back, in order
 {ns:p}:counters            hash    name -> how often, or how long in all
 {ns:p}:dead                stream  dead letters: message, error, code, entity, type, id, at, version
 {ns:p}:index:<kind>        zset    key -> time of its last change, ms
@@ -23,8 +26,14 @@ The part in braces is the hash tag: all keys of a partition live in one cluster 
 ns:pumps                   zset    pump -> end of its lease, ms
 ns:wake                    string  exists while somebody is about to start a pump
 ns:deployment              hash    partitions, format, version, at, bundles
+ns:releases                stream  what was deployed when: one entry a release, <number>-0
 ns:breaker:<target>        hash    state, failures, until, probes, probe_until, since, target
+ns:apikeys                 hash    id of an API key -> name, roles, SHA-256 of its secret, times (JSON)
+ns:apikeys:used            hash    id of an API key -> when it was last used, to the minute, ms
+ns:rate:<caller>           hash    tokens, at: what is left of a caller's requests; goes by itself
+ns:audit                   stream  what operators did, capped; see gateway/audit.py
 ns:effects                 channel number of a partition that has new effects
+ns:deployed                channel version that was deployed
 ns:replies:<process>       channel results for the waiters of one process
 """
 
@@ -57,6 +66,35 @@ class Keys:
         """The channel that names partitions with new effects."""
         return f"{self.namespace}:effects"
 
+    @property
+    def releases(self) -> str:
+        """What was deployed when."""
+        return f"{self.namespace}:releases"
+
+    @property
+    def deployed_channel(self) -> str:
+        """The channel that names the version that was deployed."""
+        return f"{self.namespace}:deployed"
+
+    @property
+    def api_keys(self) -> str:
+        """Who may come in by HTTP."""
+        return f"{self.namespace}:apikeys"
+
+    @property
+    def api_keys_used(self) -> str:
+        """When each of these keys was last used. Another key: only this one is for servers."""
+        return f"{self.namespace}:apikeys:used"
+
+    @property
+    def audit(self) -> str:
+        """What operators did."""
+        return f"{self.namespace}:audit"
+
+    def rate(self, caller: str) -> str:
+        """How many requests a caller may still make."""
+        return f"{self.namespace}:rate:{caller}"
+
     def breaker(self, target: str) -> str:
         """Whether calls to a target may pass."""
         return f"{self.namespace}:breaker:{target}"
@@ -83,7 +121,7 @@ class PartitionKeys:
 
     @property
     def meta(self) -> str:
-        """Cursor, barrier, paused."""
+        """Cursor, epoch, barrier; whether turns or sending are paused."""
         return f"{self.prefix}meta"
 
     @property
@@ -130,6 +168,20 @@ class PartitionKeys:
     def attention(self) -> str:
         """The entities that somebody has to look at."""
         return f"{self.prefix}attention"
+
+    @property
+    def paused(self) -> str:
+        """What is paused, and by whom."""
+        return f"{self.prefix}paused"
+
+    @property
+    def held(self) -> str:
+        """The entities whose messages are held back."""
+        return f"{self.prefix}held"
+
+    def held_for(self, kind: str, key: str) -> str:
+        """The messages that are held back for an entity."""
+        return f"{self.prefix}held:{kind}:{key}"
 
     @property
     def counters(self) -> str:
