@@ -10,6 +10,7 @@ from wherry.cli.plain import printable
 from wherry.errors import Misconfigured, NotFound, Overloaded, Paused, Unreachable, WherryError
 
 INTERNAL, USAGE, REJECTED, NOT_FOUND, CONFLICT, WAITING, UNREACHABLE, SAGA = range(1, 9)
+INTERRUPTED = 130
 
 
 class Failed(Exception):

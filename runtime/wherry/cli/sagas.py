@@ -22,13 +22,13 @@ from wherry.cli.send import (
     still_running,
 )
 from wherry.cli.session import Session, session
+from wherry.cli.tracing import trace, watching_saga
 from wherry.errors import KeyReused
 
 if TYPE_CHECKING:
     from wherry.gateway.requests import Request
 
 _SAGA = ("id", "status", "version", "updated_at")
-_TRACE = ("at", "entity", "version", "type", "data")
 
 
 @Parameter(name="*")
@@ -105,15 +105,6 @@ def show(name: str, id: str, /, *, common: Common = NOTHING) -> int:
     return 0
 
 
-def trace(name: str, id: str, /, *, common: Common = NOTHING) -> int:
-    """Show all events that followed from a saga, in every entity, by time."""
-    from wherry.gateway.traces import trace_of_saga
-
-    with session(common, f"saga {name} {id}", f"wherry saga list {name}") as s:
-        s.out.page(trace_of_saga(s.views, name, id), "items", _TRACE)
-    return 0
-
-
 def cancel(
     name: str,
     id: str,
@@ -173,7 +164,8 @@ def _carry_out(s: Session, name: str, request: "Request", patience_s: float | No
     if patience_s is None:
         s.out.one({"id": id_, "saga": name, "command_id": sent.command_id, "status": "pending"})
         return 0
-    result = s.sender.wait(request, sent, patience_s)
+    with watching_saga(s, name, id_) as look:
+        result = s.sender.wait(request, sent, patience_s, look)
     if result is None or result.status == "done" or (result.problem and result.problem.saga_id):
         print_saga(s, name, id_)
     if result is None:

@@ -10,6 +10,7 @@ from wherry.cli import fields
 from wherry.cli.failure import WAITING, Failed, about, usage
 from wherry.cli.options import ENTITIES, NOTHING, Common, Flag
 from wherry.cli.session import Session, session
+from wherry.cli.tracing import watching_command
 
 if TYPE_CHECKING:
     from wherry.engine.envelope import Result
@@ -128,7 +129,8 @@ def wait_for(
     """Wait for the outcome of what was sent; None when it is open."""
     if seconds is None and sent.result is None:
         return None
-    return s.sender.wait(request, sent, seconds or 0)
+    with watching_command(s, request, sent) as look:
+        return s.sender.wait(request, sent, seconds or 0, look)
 
 
 def show(

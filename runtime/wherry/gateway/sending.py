@@ -1,6 +1,7 @@
 """Sending and waiting, for callers that may block."""
 
 import time
+from collections.abc import Callable
 
 from wherry.engine.envelope import Result
 from wherry.gateway.requests import Request
@@ -27,8 +28,14 @@ class Sender:
             self.wake()
         return sent
 
-    def wait(self, request: Request, sent: Sent, seconds: float) -> Result | None:
-        """Wait for the result; None when the time is over first."""
+    def wait(
+        self,
+        request: Request,
+        sent: Sent,
+        seconds: float,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> Result | None:
+        """Wait for the result; None when the time is over first. `meanwhile` is called often."""
         if sent.result is not None and sent.result.status != "pending":
             return sent.result
         ends = time.monotonic() + seconds
@@ -43,6 +50,7 @@ class Sender:
             if now >= nudge_at:
                 self.nudge()
                 nudge_at = now + NUDGE_S
+            meanwhile()
             time.sleep(min(pause, ends - now))
             pause = min(pause * 1.5, 0.1)
 
