@@ -1,10 +1,10 @@
 """From what a caller wrote to a command on its way. Pure: both the CLI and HTTP start here."""
 
 import hashlib
+import os
 import re
 from dataclasses import dataclass, field, replace
 from typing import Any
-from uuid import uuid4
 
 import msgspec
 
@@ -142,7 +142,7 @@ def _new_saga_id(registry: Registry, name: str, body: Any) -> str:
 
 def new_id() -> str:
     """An id for something that has none yet."""
-    return uuid4().hex
+    return os.urandom(16).hex()
 
 
 def command_id_of(address: str, idempotency_key: str) -> str:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from wherry.codec import from_json, to_json
 from wherry.errors import Fault, Invalid
+from wherry.http.headers import field
 from wherry.http.problems import refused
 
 #: A larger body is refused; a command is an intention, not a document.
@@ -45,7 +46,7 @@ async def require_no_fields(request: Request) -> None:
 
 
 async def _read(request: Request) -> bytes:
-    if int(request.headers.get("content-length") or 0) > LIMIT:
+    if int(field(request.scope, b"content-length") or 0) > LIMIT:
         raise _too_large()
     try:
         async with asyncio.timeout(PATIENCE_S):
@@ -72,11 +73,13 @@ def _too_large() -> Exception:
 
 
 def _require_json(request: Request) -> None:
-    type_ = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    type_ = field(request.scope, b"content-type")
+    if type_ != "application/json":
+        type_ = type_.partition(";")[0].strip().lower()
     if type_ != "application/json":
         detail = f"send Content-Type: application/json, not {type_ or 'none'}"
         raise refused(415, "unsupported-media-type", detail)
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
+    if field(request.scope, b"content-encoding").lower() not in {"", "identity"}:
         raise refused(415, "unsupported-media-type", "send the body without Content-Encoding")
 
 

@@ -1,9 +1,11 @@
 """Reading the headers that say how a command is to be sent, and how a resource is to be shown."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from starlette.requests import Request
+from starlette.types import Scope
 
 from wherry.errors import Fault, Invalid
 
@@ -16,6 +18,30 @@ _BARE = re.compile(r"[\x21\x23-\x7e][\x21-\x7e]*")
 _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 
 
+def fields(scope: Scope) -> dict[bytes, bytes]:
+    """All headers, read once. Those that came twice are joined with a comma (RFC 9110, 5.3)."""
+    known: dict[bytes, bytes] | None = scope.get("wherry.fields")
+    if known is None:
+        given = scope["headers"]
+        known = dict(given)
+        if len(known) < len(given):
+            known = _joined(given)
+        scope["wherry.fields"] = known
+    return known
+
+
+def _joined(given: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    known: dict[bytes, bytes] = {}
+    for name, value in given:
+        known[name] = known[name] + b", " + value if name in known else value
+    return known
+
+
+def field(scope: Scope, name: bytes) -> str:
+    """One header; empty when it was not sent."""
+    return fields(scope).get(name, b"").decode("latin-1")
+
+
 @dataclass(frozen=True, slots=True)
 class Prefer:
     """What the client prefers (RFC 7240): for how long to wait. `applied` tells it that we do."""
@@ -24,25 +50,30 @@ class Prefer:
     applied: str = ""
 
 
+_RESPOND_ASYNC = Prefer(0.0, "respond-async")
+
+
 def prefer(request: Request, wait: float) -> Prefer:
     """Read `Prefer`. What is not understood is ignored, as the RFC wants it."""
-    given = request.headers.getlist("prefer")
+    given = field(request.scope, b"prefer")
     if not given:
         return Prefer(wait)
-    named = [part.strip().lower() for line in given for part in line.split(",")]
+    if given == "respond-async":
+        return _RESPOND_ASYNC
+    named = [part.strip().lower() for part in given.split(",")]
     for part in named:
         name, _, seconds = (word.strip() for word in part.partition("="))
         if name == "wait" and re.fullmatch(r"[0-9]{1,9}", seconds):
             capped = min(float(seconds), LONGEST_WAIT_S)
             return Prefer(capped, f"wait={capped:.0f}")
-    return Prefer(0.0, "respond-async") if "respond-async" in named else Prefer(wait)
+    return _RESPOND_ASYNC if "respond-async" in named else Prefer(wait)
 
 
 def idempotency_key(request: Request) -> str:
     """Read `Idempotency-Key`: a quoted string, as the draft says, or bare, as many send it."""
-    given = request.headers.get("idempotency-key")
-    if given is None:
+    if b"idempotency-key" not in fields(request.scope):
         return ""
+    given = field(request.scope, b"idempotency-key")
     if (quoted := _QUOTED.fullmatch(given)) and quoted[1]:
         return re.sub(r"\\(.)", r"\1", quoted[1])
     if _BARE.fullmatch(given):
@@ -56,9 +87,9 @@ ANY = -1
 
 def expected_version(request: Request) -> int | None:
     """Read `If-Match`: a version, ANY, or None when it was not sent."""
-    given = request.headers.get("if-match")
-    if given is None:
+    if b"if-match" not in fields(request.scope):
         return None
+    given = field(request.scope, b"if-match")
     if given.strip() == "*":
         return ANY
     if match := _VERSION.fullmatch(given.strip()):
@@ -73,14 +104,15 @@ def etag(version: int) -> str:
 
 def is_current(request: Request, version: int) -> bool:
     """Whether `If-None-Match` names this version: the client has it already."""
-    given = request.headers.get("if-none-match", "")
+    given = field(request.scope, b"if-none-match")
     tags = [tag.strip().removeprefix("W/") for tag in given.split(",")]
     return "*" in tags or etag(version) in tags
 
 
 def traceparent(request: Request) -> str:
     """Read `traceparent`; one that is malformed is as good as none (W3C Trace Context)."""
-    match = _TRACEPARENT.fullmatch(request.headers.get("traceparent", ""))
+    given = field(request.scope, b"traceparent")
+    match = _TRACEPARENT.fullmatch(given) if given else None
     if match is None or match[1] == "ff" or not (int(match[2], 16) and int(match[3], 16)):
         return ""
     if match[5] and match[1] == "00":
@@ -90,13 +122,13 @@ def traceparent(request: Request) -> str:
 
 def correlation(request: Request) -> str:
     """Read `X-Correlation-ID`."""
-    return request.headers.get("x-correlation-id", "")
+    return field(request.scope, b"x-correlation-id")
 
 
 def accepted(request: Request, offered: tuple[str, ...]) -> str:
     """The offered media type that `Accept` likes best; the first one when it likes none."""
     weights = dict.fromkeys(offered, 0.0)
-    for part in request.headers.get("accept", "").lower().split(","):
+    for part in field(request.scope, b"accept").lower().split(","):
         type_, _, parameters = part.partition(";")
         if type_.strip() in weights:
             weights[type_.strip()] = _weight(parameters)

@@ -37,6 +37,7 @@ class Meters:
             "wherry_http_request_seconds", "How long requests took, waiting for replies included.",
             ["method", "route"], buckets=_BUCKETS, registry=self._registry,
         )  # fmt: skip
+        self._pairs: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._gauges = {name: Gauge(name, text, registry=self._registry) for name, text in _GAUGES}
         self._found = _Found()
         self._registry.register(self._found)
@@ -45,8 +46,16 @@ class Meters:
         """Count one request. Its route, not its path: that one would have no end of values."""
         route = getattr(scope.get("route"), "path", "none")
         method = scope["method"] if scope["method"] in _METHODS else "other"
-        self._requests.labels(method, route, str(status)).inc()
-        self._seconds.labels(method, route).observe(seconds)
+        found = self._pairs.get((method, route, status))
+        if found is None:  # looking a meter up costs more than counting with it
+            found = (
+                self._requests.labels(method, route, status),
+                self._seconds.labels(method, route),
+            )
+            self._pairs[method, route, status] = found
+        requests, durations = found
+        requests.inc()
+        durations.observe(seconds)
 
     async def show(self, request: Request) -> Response:
         """`GET /metrics`."""

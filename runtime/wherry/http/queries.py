@@ -43,7 +43,9 @@ class Query:
 
     def duration_ms(self, name: str) -> int:
         """A duration; 0 when it was not given."""
-        text = self._given.get(name, "0")
+        text = self._given.get(name)
+        if text is None:
+            return 0
         try:
             seconds = durations.to_seconds(text)
         except ValueError:
