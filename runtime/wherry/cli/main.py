@@ -10,6 +10,7 @@ from cyclopts import App, CycloptsError
 
 from wherry.cli import (
     attention,
+    completion,
     dead,
     demo,
     deploy,
@@ -54,6 +55,7 @@ def build() -> App:
     for group in (
         init, system, demo, send, read, sagas, attention, effects, queues, dead, replay, keys,
         doctor, whoami, top, openapi, deploy, processes,
+        completion,
     ):  # fmt: skip
         group.add_to(app)
     app.command(show_version, name="version", group=OPERATE)
