@@ -1,10 +1,10 @@
 --[[
 commit: store all that one turn changed, or nothing.
 
-First every check, then only operations that cannot fail. The cursor is the fence: a turn that
-started from another cursor than the stored one was computed by somebody who is out of date.
+First every check, then only operations that cannot fail. The cursor is the fence, with the epoch: a
+turn that started from others than the stored ones was computed by somebody who is out of date.
 
-KEYS     1 meta      hash    of the partition: cursor, barrier
+KEYS     1 meta      hash    of the partition: cursor, epoch, barrier, halted, held
          2 inbox     stream  the partition's own
          3 dead      stream  dead letters
          4 feed      stream  one line per event, capped
@@ -14,13 +14,17 @@ KEYS     1 meta      hash    of the partition: cursor, barrier
          8 effect    hash    effect id -> envelope
          9 attention hash    address of an entity -> why somebody has to look at it, JSON
          10 counters hash    name -> whole number
-         11..        keys that ARGV names by position: entities, logs, indexes, results, inboxes;
+         11 held     zset    address -> since when messages for it are held back, ms
+         12..        keys that ARGV names by position: entities, logs, indexes, results, inboxes,
+                     lists of messages that are held back;
                      each has to have the name of its role, so no key can be taken for another
 
 ARGV     from, upto        cursor before and after; equal when nothing was taken
+         epoch             as it was found with the cursor
          now               ms
          ttl               of results, ms
          feed cap          how many lines the feed keeps, about
+         code              version of the code that computed the turn
          count of entities, and for each:
            hash, log       positions of its keys
            index           position of the index of its kind
@@ -37,11 +41,16 @@ ARGV     from, upto        cursor before and after; equal when nothing was taken
          count of effects, for each: id, envelope; they may be taken at once
          count of entries of attention, for each: address, JSON (empty: delete it)
          count of counters, for each: name, number to add
+         count of lists that messages are released from, for each: position, kind, key, how many of
+                           the first; the turn has handled them, and the epoch grows
+         count of messages to hold back, for each: position of the list, kind, key, envelope
 
 Answers  {"OK", next due, barrier, listeners}
                                        barrier = id of the last message to the own inbox, or "";
                                        listeners = how many heard of the effects, "" without any
-         {"FENCED", cursor}            the rest: nothing written
+         {"FENCED", cursor, epoch}     this and the rest: nothing written
+         {"HALTED"}                    the partition takes no turns
+         {"CODE", version}             computed by other code than what is deployed: this version
          {"VERSION", entity, actual}
          {"TRANSITION", entity, from, to}
          {"POOL", entity, why}
@@ -55,9 +64,12 @@ Answers  {"OK", next due, barrier, listeners}
 --- @include "lib/due"
 --- @include "lib/counters"
 --- @include "lib/announce"
+--- @include "lib/epoch"
+--- @include "lib/held"
 
 local FIXED_NAMES = {
   "meta", "inbox", "dead", "feed", "timers", "timer", "effects", "effect", "attention", "counters",
+  "held",
 }
 
 local function read_events(r, args)
@@ -88,7 +100,9 @@ end
 
 local function read_all(keys, args)
   local r = reader(keys, args)
-  local turn = { from = r.text(), upto = r.text(), now = r.text(), ttl = r.text(), cap = r.text() }
+  local turn = { from = r.text(), upto = r.text(), epoch = r.text() }
+  turn.now, turn.ttl, turn.cap = r.text(), r.text(), r.text()
+  turn.code = r.text()
   turn.entities, turn.messages, turn.timers, turn.results = {}, {}, {}, {}
   for i = 1, r.count() do
     turn.entities[i] = read_entity(r, args)
@@ -106,6 +120,7 @@ local function read_all(keys, args)
   turn.effects = read_pairs(r)
   turn.attention = read_pairs(r)
   turn.counters = read_counters(r)
+  turn.released, turn.held = read_released(r), read_held(r)
   if not r.ended() then
     error("arguments are left over")
   end
@@ -135,6 +150,8 @@ local function require_names(turn, keys, prefix)
       error(m[1] .. " is not an inbox")
     end
   end
+  require_held_names(turn.released, prefix)
+  require_held_names(turn.held, prefix)
   local results = prefix .. "result:"
   for _, result in ipairs(turn.results) do
     if string.sub(result[1], 1, #results) ~= results then
@@ -224,9 +241,16 @@ end
 local function refuse(turn, keys)
   require_names(turn, keys, prefix_of(keys[1]) or "")
   require_types(turn, keys)
-  local cursor = redis.call("HGET", keys[1], "cursor") or "0-0"
-  if cursor ~= turn.from then
-    return { "FENCED", cursor }
+  if CODE ~= "" and turn.code ~= CODE then
+    return { "CODE", CODE }
+  end
+  local stored = redis.call("HMGET", keys[1], "cursor", "epoch", "halted")
+  local cursor, epoch = stored[1] or "0-0", stored[2] or "0"
+  if stored[3] then
+    return { "HALTED" }
+  end
+  if cursor ~= turn.from or epoch ~= turn.epoch then
+    return { "FENCED", cursor, epoch }
   end
   local counts = is_count(turn.now) and is_count(turn.ttl) and is_count(turn.cap)
   if not (counts and turn.ttl ~= "0" and is_stream_id(turn.upto)) then
@@ -253,6 +277,7 @@ local function refuse(turn, keys)
   end
   require_new_effects(turn.effects, keys[8])
   require_counters(turn.counters, keys[10])
+  require_held(turn, keys[11], keys[1])
   return nil
 end
 
@@ -368,6 +393,7 @@ local function commit(keys, args)
   write_effects(turn, keys[7], keys[8])
   write_attention(turn, keys[9])
   write_counters(turn.counters, keys[10])
+  write_held(turn, keys[11], keys[1])
   move_cursor(turn, keys[1], keys[2])
   local listeners = #turn.effects > 0 and announce(keys[7]) or ""
   return { "OK", next_due(keys[5]), barrier, listeners }

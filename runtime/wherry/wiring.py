@@ -1,43 +1,32 @@
 """Where the parts meet: settings become a runtime. Nothing else puts them together."""
 
-import hashlib
-import importlib
-import sys
-from collections.abc import Callable, Iterable, Sequence
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import reduce
-from operator import add
-from pathlib import Path
 from typing import cast
 
 from redis import Redis
 
-from wherry.authoring.app import App
-from wherry.engine.registry import Registry, check
+from wherry.bundles import Bundles as Bundles
+from wherry.bundles import CodeFolders, reload_bundles
+from wherry.bundles import load_bundles as load_bundles
+from wherry.engine.registry import Registry
 from wherry.errors import Misconfigured
-from wherry.store import library
 from wherry.store.client import Store, connect, reaching
-from wherry.store.server_check import require_safe
+from wherry.store.releases import FORMAT
 
-#: Version of the layout of keys and fields; a namespace of another one is refused.
-FORMAT = "1"
+log = logging.getLogger(__name__)
 
 #: From a URL to a client.
 Connect = Callable[[str], Redis]
 
 
-@dataclass(frozen=True)
-class Bundles:
-    """What a functions folder holds. `code` changes when any of its files does."""
-
-    app: App
-    names: tuple[str, ...]
-    code: str
-
-
 @dataclass
 class Runtime:
-    """Everything that a process needs to take part in one namespace."""
+    """Everything that a process needs to take part in one namespace.
+
+    `folders` is where it finds other versions of its code; without it, it keeps what it has.
+    """
 
     url: str
     namespace: str
@@ -45,36 +34,7 @@ class Runtime:
     store: Store
     registry: Registry
     bundles: Bundles
-
-
-def load_bundles(folder: Path, named: Sequence[str] = ()) -> Bundles:
-    """Import every bundle of a folder, or those that are named: the packages that export `app`.
-
-    Raises Misconfigured when there is none, or when one cannot be imported.
-    """
-    found = sorted(path.parent for path in folder.glob("*/__init__.py"))
-    if missing := sorted(set(named) - {path.name for path in found}):
-        known = ", ".join(path.name for path in found) or "none"
-        raise Misconfigured(f"no bundle {', '.join(missing)} in {folder}; there are {known}")
-    if named:
-        found = [path for path in found if path.name in named]
-    if not found:
-        raise Misconfigured(
-            f"no bundle in {folder}: each is a folder with __init__.py that exports `app`"
-        )
-    if str(folder.resolve()) not in sys.path:
-        sys.path.insert(0, str(folder.resolve()))
-    apps = [_import_app(path.name, folder) for path in found]
-    return Bundles(reduce(add, apps), tuple(path.name for path in found), fingerprint(found))
-
-
-def fingerprint(folders: Iterable[Path]) -> str:
-    """Return 12 hex digits that change when any Python file below the folders does."""
-    digest = hashlib.sha256()
-    for folder in folders:
-        for path in sorted(folder.rglob("*.py")):
-            digest.update(str(path.relative_to(folder.parent)).encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:12]
+    folders: CodeFolders | None = None
 
 
 def open_runtime(
@@ -97,31 +57,57 @@ def open_runtime(
     return Runtime(url, namespace, redis, store, registry, bundles)
 
 
-def deploy(runtime: Runtime) -> dict[str, str]:
-    """Load the rules of the bundles into Redis, and record what is deployed.
+def open_deployed(
+    url: str, namespace: str, folders: CodeFolders, *, partitions: int, client: Connect = connect
+) -> Runtime:
+    """Connect to a namespace with the code that is deployed there, when this machine has it.
 
-    Raises Misconfigured when the bundles or the server cannot work.
+    Else, and before the first deployment, with what is in the functions folder.
     """
-    check(runtime.registry)
-    require_safe(runtime.redis)
-    store = runtime.store
-    now_ms = store.now_ms()
-    with reaching():
-        library.load(runtime.redis, runtime.namespace, runtime.registry)
-        # In one step: who starts meanwhile finds all of it, or nothing.
-        pipe = runtime.redis.pipeline(transaction=True)
-        pipe.hsetnx(store.keys.deployment, "partitions", str(runtime.registry.partitions))
-        pipe.hset(
-            store.keys.deployment,
-            mapping={
-                "format": FORMAT,
-                "version": runtime.bundles.code,
-                "bundles": ",".join(runtime.bundles.names),
-                "at": str(now_ms),
-            },
-        )
-        pipe.execute()
-    return deployment(store)
+    redis = client(url)
+    known = deployment(Store(redis, namespace))
+    names = _names(known)
+    folder = folders.find(known["version"], names) if known else None
+    bundles = load_bundles(folder, names) if folder else load_bundles(folders.functions)
+    runtime = open_runtime(url, namespace, bundles, partitions=partitions, client=lambda _: redis)
+    runtime.folders = folders
+    return runtime
+
+
+def is_current(runtime: Runtime) -> bool:
+    """Whether a runtime has the code that is deployed; before the first deployment any will do."""
+    known = deployment(runtime.store)
+    return not known or known["version"] == runtime.bundles.code
+
+
+def catch_up(runtime: Runtime) -> bool:
+    """Give a runtime the code that is deployed. False while this machine does not have it."""
+    known = deployment(runtime.store)
+    if not known or known["version"] == runtime.bundles.code:
+        return True
+    version = known["version"]
+    try:
+        found = take_code(runtime, version, _names(known))
+    except Misconfigured as error:
+        log.warning("version %s is deployed, and cannot be used here: %s", version, error)
+        return False
+    if found:
+        log.info("version %s is deployed, and is used from now on", version)
+    return found
+
+
+def take_code(runtime: Runtime, version: str, names: Sequence[str]) -> bool:
+    """Give a runtime a version of its bundles; whether this machine has it. Raises Misconfigured.
+
+    What was made of the runtime before (a pump, a runner) goes on with what it had.
+    """
+    folder = runtime.folders.find(version, names) if runtime.folders else None
+    if folder is None:
+        return False
+    bundles = reload_bundles(runtime.bundles, folder, names)
+    runtime.registry = Registry(bundles.app, runtime.registry.partitions)
+    runtime.bundles = bundles
+    return True
 
 
 def deployment(store: Store) -> dict[str, str]:
@@ -131,13 +117,5 @@ def deployment(store: Store) -> dict[str, str]:
     return {key.decode(): value.decode() for key, value in found.items()}
 
 
-def _import_app(name: str, folder: Path) -> App:
-    try:
-        app = getattr(importlib.import_module(name), "app", None)
-    except Exception as error:
-        raise Misconfigured(f"bundle {name} in {folder} cannot be imported: {error!r}") from error
-    if not isinstance(app, App):
-        raise Misconfigured(
-            f"bundle {name} in {folder} exports no `app`: write app = App([...]) in it"
-        )
-    return app
+def _names(known: dict[str, str]) -> list[str]:
+    return [name for name in known.get("bundles", "").split(",") if name]

@@ -16,7 +16,8 @@ from redis import Redis
 
 from wherry.children import spawn
 from wherry.store.server import Server
-from wherry.wiring import deploy, load_bundles, open_runtime
+from wherry.deploying.deployment import deploy
+from wherry.wiring import load_bundles, open_runtime
 from wherry.workers.queue import enqueue_pump, open_queue
 
 ROOT = Path(__file__).parents[2]

@@ -30,7 +30,8 @@ from wherry.gateway.requests import Options, command
 from wherry.gateway.sending import Sender
 from wherry.store.keys import Keys
 from wherry.store.server import Server
-from wherry.wiring import Bundles, Runtime, deploy, open_runtime
+from wherry.deploying.deployment import deploy
+from wherry.wiring import Bundles, Runtime, open_runtime
 from wherry.workers.options import RunnerOptions
 from wherry.workers.pump import Pump
 from wherry.workers.runner import Hands, Runner
@@ -79,7 +80,9 @@ def in_memory() -> Iterator[InMemorySpanExporter]:
 def at_work(runtime: Runtime) -> Iterator[None]:
     """A pump and a runner, in threads."""
     done = threading.Event()
-    pump = Pump(runtime.store, runtime.registry, "here", stopping=done.is_set)
+    pump = Pump(
+        runtime.store, runtime.registry, "here", stopping=done.is_set, code=runtime.bundles.code
+    )
     runner = Runner(
         str(runtime.url), Keys(runtime.namespace), runtime.registry, RunnerOptions(),
         Hands(stopping=done.is_set),

@@ -1,6 +1,7 @@
 """commit, refused: for each reason, with nothing written."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from tests.support.forge import (
     fcall,
     full_commit,
     key,
+    load_library,
     put_into_inbox,
     send_words,
 )
@@ -48,7 +50,20 @@ def built(redis: Any, *steps: tuple[Word, Word, Word, Word]) -> None:
 
 @pytest.mark.parametrize("start", ["0-1", "1-0", "", "x", "00-0"])
 def test_another_cursor_is_fenced(lua: Any, start: str) -> None:
-    assert [b"FENCED", b"0-0"] == refused(lua, Commit(start=start))
+    assert [b"FENCED", b"0-0", b"0"] == refused(lua, Commit(start=start))
+
+
+@pytest.mark.parametrize("code", ["", "older", "v22"])
+def test_a_turn_of_other_code_than_the_deployed_is_refused(lua: Any, code: str) -> None:
+    load_library(lua, "v2")
+
+    assert [b"CODE", b"v2"] == refused(lua, replace(full_commit("0-0"), code=code))
+
+
+def test_a_turn_of_the_deployed_code_is_stored(lua: Any) -> None:
+    load_library(lua, "v2")
+
+    assert b"OK" == Commit(code="v2").call(lua)[0]
 
 
 def test_a_cursor_that_is_not_in_the_inbox_is_invalid(lua: Any) -> None:
@@ -288,15 +303,13 @@ def test_arguments_that_are_left_over_are_invalid(lua: Any) -> None:
     assert {} == dump(lua)
 
 
-@pytest.mark.parametrize("place", [5, 10])
+@pytest.mark.parametrize("place", [7, 17])
 def test_a_count_that_promises_too_much_ends_at_once(lua: Any, place: int) -> None:
     """It may not loop as often as it says: nobody else could talk to the server meanwhile."""
     keys, args = Commit().words()
-    if place == 10:
+    if place == 17:
         keys, args = Commit(entities=[Forged()]).words()
-        args = [*args[:15], "9" * 15, *args[16:]]
-    else:
-        args[place] = "9" * 15
+    args[place] = "9" * 15
 
     assert b"INVALID" == fcall(lua, "commit", keys, args)[0]
     assert {} == dump(lua)
@@ -364,7 +377,10 @@ def test_a_key_of_the_wrong_type_is_invalid(lua: Any, position: int) -> None:
     (entry,) = put_into_inbox(lua, "m")
     keys, args = full_commit(entry).words()
     lua.delete(keys[position])
-    lua.rpush(keys[position], "in the way")
+    if ":held:" in keys[position]:
+        lua.set(keys[position], "in the way")
+    else:
+        lua.rpush(keys[position], "in the way")
     before = dump(lua)
 
     assert fcall(lua, "commit", keys, args)[0] in {b"INVALID", b"VERSION"}
@@ -447,7 +463,7 @@ def test_a_full_server_refuses_before_the_first_write(real_lua: Any, verb: str) 
     calls: dict[str, Callable[[], tuple[list[str], list[Word]]]] = {
         "send": send_words,
         "commit": full_commit(entry).words,
-        "fire": lambda: ([key("timers"), key("timer"), key("inbox")], [NOW, 10]),
+        "fire": lambda: ([key(n) for n in ("timers", "timer", "inbox", "meta")], [NOW, 10]),
     }
     try:
         real_lua.config_set("maxmemory", "1")

@@ -407,7 +407,7 @@ def test_a_key_of_the_wrong_type_is_invalid(lua: Any, name: str) -> None:
 
 
 @EVERY_CALL
-@pytest.mark.parametrize("other", ["{t:1}:effects", "{t:0}:meta", "elsewhere", "u:pumps", ""])
+@pytest.mark.parametrize("other", ["{t:1}:effects", "{t:0}:feed", "elsewhere", "u:pumps", ""])
 def test_a_key_has_the_name_of_its_role(lua: Any, name: str, other: str) -> None:
     one_of_each(lua)
     call = CALLS[name]

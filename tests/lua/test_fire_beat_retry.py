@@ -4,9 +4,9 @@ from typing import Any, cast
 
 import pytest
 
-from tests.support.forge import NOW, Word, dump, fcall, key
+from tests.support.forge import NOW, Word, dump, fcall, key, load_library
 
-TIMERS = [key("timers"), key("timer"), key("inbox")]
+TIMERS = [key("timers"), key("timer"), key("inbox"), key("meta")]
 NO_COUNTS: list[Word] = ["", "-1", "1.5", "1e3", "x", "nan", "01", "1" * 16]
 
 
@@ -70,7 +70,7 @@ def test_fire_refuses_what_is_not_a_count(lua: Any, junk: Word, position: int) -
     assert before == dump(lua)
 
 
-@pytest.mark.parametrize("role", range(3))
+@pytest.mark.parametrize("role", range(4))
 def test_fire_refuses_a_key_of_the_wrong_type(lua: Any, role: int) -> None:
     set_timers(lua, a=NOW)
     lua.delete(TIMERS[role])
@@ -81,7 +81,7 @@ def test_fire_refuses_a_key_of_the_wrong_type(lua: Any, role: int) -> None:
     assert before == dump(lua)
 
 
-BEAT = ["t:pumps", key("timers"), key("timers", 1)]
+BEAT = ["t:pumps", key("timers"), key("meta"), key("timers", 1), key("meta", 1)]
 
 
 def test_a_pump_learns_who_is_alive_and_what_is_due(lua: Any) -> None:
@@ -97,6 +97,14 @@ def test_a_pump_learns_who_is_alive_and_what_is_due(lua: Any) -> None:
     assert NOW + 4000 == lua.zscore("t:pumps", "p1")
 
 
+def test_a_pump_learns_which_code_may_commit(lua: Any) -> None:
+    assert b"" == fcall(lua, "beat", BEAT, ["p1", NOW, 4000])[3]
+
+    load_library(lua, "v2")
+
+    assert b"v2" == fcall(lua, "beat", BEAT, ["p1", NOW, 4000])[3]
+
+
 def test_beating_twice_is_beating_once(lua: Any) -> None:
     first = fcall(lua, "beat", BEAT, ["p1", NOW, 4000])
     assert first == fcall(lua, "beat", BEAT, ["p1", NOW, 4000])
@@ -108,7 +116,7 @@ def test_beat_refuses_what_is_not_a_count(lua: Any, args: list[Word]) -> None:
     assert {} == dump(lua)
 
 
-@pytest.mark.parametrize("role", range(3))
+@pytest.mark.parametrize("role", range(5))
 def test_beat_refuses_a_key_of_the_wrong_type(lua: Any, role: int) -> None:
     lua.rpush(BEAT[role], "in the way")
     before = dump(lua)

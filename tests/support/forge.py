@@ -24,14 +24,14 @@ local RULES = {
 #: The keys of every commit.
 FIXED = (
     *("meta", "inbox", "dead", "feed", "timers", "timer"),
-    *("effects", "effect", "attention", "counters"),
+    *("effects", "effect", "attention", "counters", "held"),
 )
 
 Word = str | bytes | int
 
 
-def load_library(redis: Redis) -> None:
-    redis.function_load(library.build(NAMESPACE, RULES), replace=True)
+def load_library(redis: Redis, code: str = "") -> None:
+    redis.function_load(library.build(NAMESPACE, RULES, code), replace=True)
 
 
 def key(name: str, partition: int = 0) -> str:
@@ -101,9 +101,11 @@ class Commit:
 
     start: Word = "0-0"
     upto: Word = "0-0"
+    epoch: Word = 0
     now: Word = NOW
     ttl: Word = 60_000
     cap: Word = 100
+    code: Word = ""
     entities: Sequence[Forged] = ()
     messages: Sequence[tuple[int, Word]] = ()
     timers: Sequence[tuple[Word, Word, Word]] = ()
@@ -112,6 +114,9 @@ class Commit:
     effects: Sequence[tuple[Word, Word]] = ()
     attention: Sequence[tuple[Word, Word]] = ()
     counters: Sequence[tuple[Word, Word]] = ()
+    #: Kind, key, and how many; kind, key, and envelope.
+    released: Sequence[tuple[str, str, Word]] = ()
+    held: Sequence[tuple[str, str, Word]] = ()
     keys: list[str] = field(default_factory=lambda: [key(name) for name in FIXED])
 
     def words(self) -> tuple[list[str], list[Word]]:
@@ -125,7 +130,8 @@ class Commit:
                 keys.append(name)
             return keys.index(name) + 1
 
-        args: list[Word] = [self.start, self.upto, self.now, self.ttl, self.cap]
+        args: list[Word] = [self.start, self.upto, self.epoch]
+        args += [self.now, self.ttl, self.cap, self.code]
         args.append(len(self.entities))
         for e in self.entities:
             args += [at(key(f"{e.kind}:{e.key}")), at(key(f"{e.kind}:{e.key}:log"))]
@@ -149,6 +155,10 @@ class Commit:
         args += [word for letter in self.dead for word in (len(letter), *letter)]
         for pairs in (self.effects, self.attention, self.counters):
             args += [len(pairs), *(word for pair in pairs for word in pair)]
+        for rows in (self.released, self.held):
+            args.append(len(rows))
+            for kind, name, word in rows:
+                args += [at(key(f"held:{kind}:{name}")), kind, name, word]
         return keys, args
 
     def call(self, redis: Redis) -> list[Any]:
@@ -181,6 +191,7 @@ def full_commit(upto: str) -> Commit:
         effects=[("1-0.1", '{"id":"1-0.1"}'), ("1-0.2", '{"id":"1-0.2"}')],
         attention=[("ship/ever", '{"restarts":[]}'), ("ship/gone", "")],
         counters=[("handled:ship:accepted", 2), ("seconds_us:ship", 1500)],
+        held=[("ship", "late", '{"id":"h1"}'), ("ship", "late", '{"id":"h2"}')],
     )
 
 

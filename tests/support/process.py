@@ -52,7 +52,9 @@ def greedy(asked: dict[str, Any]) -> None:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     options = options_of(asked)
-    Pump(runtime.store, runtime.registry, f"greedy.{os.getpid()}", options, stop.is_set).run()
+    Pump(
+        runtime.store, runtime.registry, f"greedy.{os.getpid()}", options, stop.is_set, code="test"
+    ).run()
 
 
 def _all_of_them(name: str, pumps: Iterable[str], partitions: int) -> list[int]:

@@ -24,7 +24,8 @@ from wherry.engine.envelope import Result, read_result
 from wherry.gateway.requests import Options, Request, command, saga_start
 from wherry.gateway.sending import Sender
 from wherry.store.server import Server
-from wherry.wiring import Bundles, deploy, open_runtime
+from wherry.deploying.deployment import deploy
+from wherry.wiring import Bundles, open_runtime
 from wherry.workers.options import RunnerOptions
 from wherry.workers.pump import PumpOptions
 from wherry.workers.queue import open_queue

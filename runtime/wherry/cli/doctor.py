@@ -7,7 +7,7 @@ from cyclopts import App
 from wherry.cli.failure import INTERNAL, Failed, about
 from wherry.cli.options import NOTHING, OPERATE, Common
 from wherry.cli.output import Output
-from wherry.cli.session import find_server, load, open_runtime, require_server
+from wherry.cli.session import find_server, load, open_here, require_server
 
 if TYPE_CHECKING:
     from wherry.settings import Settings
@@ -50,7 +50,7 @@ def _look(settings: "Settings") -> tuple[list[Row], Failed | None]:
     try:
         with about("wherry doctor", "wherry dev"):
             require_server(settings, "wherry doctor")
-            runtime = open_runtime(settings)
+            runtime = open_here(settings)
             return [_row(finding) for finding in check_up(runtime)], None
     except Failed as failure:
         row = {

@@ -2,7 +2,7 @@
 
 import importlib.util
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -15,6 +15,7 @@ from wherry.cli.output import Output
 from wherry.errors import Misconfigured
 
 if TYPE_CHECKING:
+    from wherry.bundles import CodeFolders
     from wherry.gateway.attention import AttentionList
     from wherry.gateway.breakers import Breakers
     from wherry.gateway.dead import DeadLetters
@@ -86,16 +87,19 @@ class Session:
 
 @contextmanager
 def session(
-    common: Common, subject: str, next_step: str, bundles: tuple[str, ...] = ()
+    common: Common,
+    subject: str,
+    next_step: str,
+    opened: "Callable[[Settings], Runtime] | None" = None,
 ) -> Iterator[Session]:
     """Open a session; errors of ours become failures about `subject`. Raises Failed.
 
-    `bundles` names those that are wanted; without it all of the folder.
+    `opened` makes the runtime; without it, it has the code that is deployed.
     """
     with about(subject, next_step):
         settings = find_server(load(common)).settings
         require_server(settings, subject)
-        runtime = open_runtime(settings, bundles)
+        runtime = (opened or open_runtime)(settings)
         try:
             yield Session(runtime, settings, Output(common.output))
         finally:
@@ -143,21 +147,38 @@ def require_server(settings: "Settings", subject: str) -> None:
         )
 
 
-def open_runtime(
-    settings: "Settings", named: tuple[str, ...] = (), client: "Connect | None" = None
-) -> "Runtime":
-    """Connect, for somebody who waits unless another client is given.
+def open_runtime(settings: "Settings", client: "Connect | None" = None) -> "Runtime":
+    """Connect with the code that is deployed, for somebody who waits unless a client is given.
 
     Raises Misconfigured, Unreachable.
     """
     from wherry import wiring
     from wherry.store.client import connect_for_a_caller
 
-    bundles = wiring.load_bundles(bundles_folder(settings.functions), named)
-    return wiring.open_runtime(
-        settings.redis_url, settings.namespace, bundles, partitions=settings.partitions,
-        client=client or connect_for_a_caller,
+    return wiring.open_deployed(
+        settings.redis_url, settings.namespace, code_folders(settings),
+        partitions=settings.partitions, client=client or connect_for_a_caller,
     )  # fmt: skip
+
+
+def open_here(settings: "Settings", named: tuple[str, ...] = ()) -> "Runtime":
+    """Connect with what the functions folder holds, deployed or not. Raises as open_runtime."""
+    from wherry import wiring
+    from wherry.store.client import connect_for_a_caller
+
+    folders = code_folders(settings)
+    runtime = wiring.open_runtime(
+        settings.redis_url, settings.namespace, wiring.load_bundles(folders.functions, named),
+        partitions=settings.partitions, client=connect_for_a_caller,
+    )  # fmt: skip
+    return replace(runtime, folders=folders)
+
+
+def code_folders(settings: "Settings") -> "CodeFolders":
+    """Where this machine may have code. Raises Misconfigured when there is no such folder."""
+    from wherry.bundles import CodeFolders
+
+    return CodeFolders(bundles_folder(settings.functions), settings.data_dir / "releases")
 
 
 def bundles_folder(functions: str) -> Path:

@@ -27,11 +27,15 @@ class Timer:
 
 @dataclass(slots=True)
 class Delivery:
-    """A message on its way: `body` is its decoded command, when it was made in this turn."""
+    """A message on its way: `body` is its decoded command, when it was made in this turn.
+
+    One that is `released` was held back, and is the next for its entity.
+    """
 
     envelope: Envelope
     root: "Root"
     body: Any = None
+    released: bool = False
 
 
 @dataclass(slots=True)
@@ -56,6 +60,8 @@ class Changes:
     cursor: str
     now_ms: int
     upto: str = ""
+    #: Version of the code that computes the turn.
+    code: str = ""
     entities: list[tuple[Record, Change]] = field(default_factory=list)
     messages: list[tuple[int, bytes]] = field(default_factory=list)
     timers: dict[str, Timer] = field(default_factory=dict)
@@ -67,6 +73,12 @@ class Changes:
     attention: dict[str, bytes] = field(default_factory=dict)
     #: What is added to each counter.
     counters: Counter[str] = field(default_factory=Counter)
+    #: Grows with what is paused and goes on; the fence beside the cursor.
+    epoch: int = 0
+    #: How many of the messages that were held back for an entity were handled.
+    released: dict[str, int] = field(default_factory=dict)
+    #: Address and envelope of each message that is held back from now on.
+    held: list[tuple[str, bytes]] = field(default_factory=list)
     taken: int = 0
     handled: int = 0
 

@@ -58,13 +58,19 @@ def send(keys: Keys, sending: Sending) -> FunctionCall:
 
 def fire(own: PartitionKeys, now_ms: int, limit: int) -> FunctionCall:
     """Build the call of lua/fire.lua."""
-    return FunctionCall("fire", [own.timers, own.timer, own.inbox], [now_ms, limit])
+    return FunctionCall("fire", [own.timers, own.timer, own.inbox, own.meta], [now_ms, limit])
 
 
 def beat(keys: Keys, pump: str, now_ms: int, lease_ms: int, partitions: int) -> FunctionCall:
     """Build the call of lua/beat.lua."""
-    timers = [keys.partition(number).timers for number in range(partitions)]
-    return FunctionCall("beat", [keys.pumps, *timers], [pump, now_ms, lease_ms])
+    each = [keys.partition(number) for number in range(partitions)]
+    looked_at = chain.from_iterable((own.timers, own.meta) for own in each)
+    return FunctionCall("beat", [keys.pumps, *looked_at], [pump, now_ms, lease_ms])
+
+
+def pause(own: PartitionKeys, what: str, mark: bytes) -> FunctionCall:
+    """Build the call of lua/pause.lua; without a mark it goes on."""
+    return FunctionCall("pause", [own.paused, own.meta], [what, mark])
 
 
 def retry(own: PartitionKeys, letter: str, command_id: str, *, mark: bool) -> FunctionCall:
@@ -145,7 +151,8 @@ class Asking:
 
 def take(own: PartitionKeys, now_ms: int, lease_ms: int, limit: int) -> FunctionCall:
     """Build the call of lua/take.lua."""
-    return FunctionCall("take", [own.effects, own.effect, own.attempt], [now_ms, lease_ms, limit])
+    keys = [own.effects, own.effect, own.attempt, own.meta]
+    return FunctionCall("take", keys, [now_ms, lease_ms, limit])
 
 
 def renew(own: PartitionKeys, until_ms: int, held: Sequence[tuple[str, int]]) -> FunctionCall:
@@ -191,6 +198,11 @@ def resume_effect(own: PartitionKeys, effect_id: str, now_ms: int) -> FunctionCa
     return FunctionCall("resume_effect", keys, [effect_id, now_ms])
 
 
+def admit(keys: Keys, caller: str, now_ms: int, rate: float, wanted: int) -> FunctionCall:
+    """Build the call of lua/admit.lua."""
+    return FunctionCall("admit", [keys.rate(caller)], [now_ms, f"{rate:f}", wanted])
+
+
 def breaker(keys: Keys, target: str, now_ms: int, asking: Asking) -> FunctionCall:
     """Build the call of lua/breaker.lua."""
     args: list[Arg] = [
@@ -216,7 +228,7 @@ class _Commit:
         self.own = own
         self.keys = [
             own.meta, own.inbox, own.dead, own.feed, own.timers, own.timer,
-            own.effects, own.effect, own.attention, own.counters,
+            own.effects, own.effect, own.attention, own.counters, own.held,
         ]  # fmt: skip
         self.positions: dict[str, int] = {own.inbox: 2}
         self.args: list[Arg] = []
@@ -226,9 +238,11 @@ class _Commit:
         args += [
             changes.cursor,
             changes.upto or changes.cursor,
+            changes.epoch,
             changes.now_ms,
             result_ttl_ms,
             feed_cap,
+            changes.code,
         ]
         args.append(len(changes.entities))
         for record, change in changes.entities:
@@ -249,7 +263,17 @@ class _Commit:
         args += _pairs(changes.effects)
         args += _pairs(changes.attention.items())
         args += _pairs(changes.counters.items())
+        args.append(len(changes.released))
+        for address, count in changes.released.items():
+            args += [*self._held_for(address), count]
+        args.append(len(changes.held))
+        for address, message in changes.held:
+            args += [*self._held_for(address), message]
         return FunctionCall("commit", self.keys, args)
+
+    def _held_for(self, address: str) -> tuple[int, str, str]:
+        kind, _, key = address.partition("/")
+        return self._shared(self.own.held_for(kind, key)), kind, key
 
     def _entity(self, record: Record, change: Change) -> None:
         own, kind = self.own, record.spec.name

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import redis.exceptions
@@ -65,10 +65,12 @@ _PAUSES = ExponentialBackoff(cap=0.5, base=0.02)
 
 @dataclass(frozen=True, slots=True)
 class Alive:
-    """Who is alive, and when each partition's earliest timer is due."""
+    """Who is alive, when each partition's earliest timer is due, and which code may commit."""
 
     pumps: list[str]
     dues: list[int | None]
+    code: str = ""
+    epochs: list[int] = field(default_factory=list)
 
 
 def connect(url: str) -> Redis:
@@ -192,7 +194,11 @@ class Store:
         """Say that a pump is alive."""
         reply = self.call(calls.beat(self.keys, pump, now_ms, lease_ms, partitions))
         _require(reply, b"ALIVE")
-        return Alive([name.decode() for name in reply[1]], [_due(due) for due in reply[2]])
+        pumps, dues, code, epochs = reply[1:5]
+        return Alive(
+            [name.decode() for name in pumps], [_due(due) for due in dues], code.decode(),
+            [int(epoch) for epoch in epochs],
+        )  # fmt: skip
 
     def leave(self, pump: str) -> None:
         """Say that a pump has ended. The promise that started it is kept: the next may be made."""

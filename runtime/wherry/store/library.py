@@ -22,19 +22,24 @@ from wherry.errors import Misconfigured
 _INCLUDE = re.compile(r'^--- @include "(?P<name>[a-z_/]+)"$', re.MULTILINE)
 
 
-def build(namespace: str, rules: str) -> str:
-    """Return the library of a namespace."""
+def build(namespace: str, rules: str, code: str = "") -> str:
+    """Return the library of a namespace.
+
+    `code` is the version of the bundles that may commit; without one any may.
+    """
     included: set[str] = set()
     verbs_text = "\n".join(_expand(verb, included) for verb in verbs())
     registered = "\n".join(
         f'redis.register_function("{namespace}_{verb}", {verb})' for verb in verbs()
     )
-    return f"#!lua name={namespace}\n{rules}\n{verbs_text}\n{registered}\n"
+    fence = f"local CODE = {_quoted(code)}"
+    return f"#!lua name={namespace}\n{fence}\n{rules}\n{verbs_text}\n{registered}\n"
 
 
-def load(redis: Redis, namespace: str, registry: Registry) -> None:
+def load(redis: Redis, namespace: str, registry: Registry, code: str = "") -> None:
     """Load the library into Redis, in place of the one before."""
-    redis.function_load(build(namespace, rules_table(registry.kinds.values())), replace=True)
+    text = build(namespace, rules_table(registry.kinds.values()), code)
+    redis.function_load(text, replace=True)
 
 
 def rules_table(kinds: Iterable[KindSpec]) -> str:

@@ -150,6 +150,12 @@ def parking(call: Unusable, now_ms: int) -> Settling:
     return Settling(call.partition, call.id, call.n, now_ms, Park(note.json()))
 
 
+def putting_back(call: Unusable, now_ms: int) -> Settling:
+    """Leave a call to those who have the code that is deployed."""
+    how = Back(now_ms + 1_000, call.note.json())
+    return Settling(call.partition, call.id, call.n, now_ms, how)
+
+
 def _how(held: Held, then: Next, now_ms: int, code: str) -> tuple[How, str]:
     match then:
         case Repeat(due_ms, note, counts=True):

@@ -6,21 +6,30 @@ A job carries no data: they take the namespace, and `isolated` which attempt at 
 import logging
 import os
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from rq import Queue, Worker, get_current_job
 
-from wherry.errors import Misconfigured
+from wherry.errors import Misconfigured, Unreachable
 from wherry.store.client import reaching
-from wherry.wiring import Runtime
+from wherry.store.pauses import PauseStore
+from wherry.wiring import Runtime, catch_up, is_current
 from wherry.workers.options import RunnerOptions
 from wherry.workers.outside import ask_for_help, ask_for_runner, ensure_runner, is_call_near
 from wherry.workers.pump import Pump, PumpOptions
 from wherry.workers.queue import enqueue_pump, is_empty, open_queue
 from wherry.workers.roles import EFFECTS, ISOLATED, PUMPS, Role
 
+if TYPE_CHECKING:
+    from wherry.workers.runner import Runner
+
 log = logging.getLogger(__name__)
+
+#: How long to pause before looking for the deployed code again.
+_LOOK_S = 1.0
 
 
 @dataclass
@@ -59,14 +68,18 @@ def pump(namespace: str) -> int:
     runtime = place.runtime
     job = get_current_job()
     name = f"{socket.gethostname()}.{os.getpid()}.{job.id[:8] if job else 'direct'}"
-    pump = Pump(
-        runtime.store, runtime.registry, name, place.options, place.stopping,
-        lambda pumps: _scale_out(place, pumps), runtime.bundles.code,
-        lambda: ask_for_runner(place.queue_for(EFFECTS), namespace),
-    )  # fmt: skip
-    pump.run()
-    ensure_pump(place)
-    return pump.handled
+    handled = 0
+    while True:
+        pump = Pump(
+            runtime.store, runtime.registry, name, place.options, place.stopping,
+            lambda pumps: _scale_out(place, pumps), runtime.bundles.code,
+            lambda: ask_for_runner(place.queue_for(EFFECTS), namespace),
+        )  # fmt: skip
+        pump.run()
+        handled += pump.handled
+        ensure_pump(place)
+        if not pump.outdated or not wait_for_code(place):
+            return handled
 
 
 def sweep(namespace: str) -> int:
@@ -86,6 +99,17 @@ def sweep(namespace: str) -> int:
 
 def run_effects(namespace: str) -> int:
     """Carry out calls to the outside world until there are none; return how many attempts."""
+    place = _workplace(namespace)
+    handled = 0
+    while wait_for_code(place):
+        runner = _run_effects(place)
+        handled += runner.handled
+        if not runner.outdated:
+            break
+    return handled
+
+
+def _run_effects(place: Workplace) -> "Runner":
     import asyncio  # pumps start without all of this
 
     import uvloop
@@ -93,13 +117,12 @@ def run_effects(namespace: str) -> int:
     from wherry.workers.isolated import Isolation
     from wherry.workers.runner import Hands, Runner
 
-    place = _workplace(namespace)
-    runtime = place.runtime
+    runtime, namespace = place.runtime, place.runtime.namespace
     store, queue = runtime.store, place.queue_for(EFFECTS)
     isolation = Isolation(store, place.queue_for(ISOLATED))
     hands = Hands(
         place.stopping, lambda: _wake_pump(place), isolation.isolate, isolation.recall,
-        lambda: ask_for_help(queue, namespace), place.alive,
+        lambda: ask_for_help(queue, namespace), place.alive, lambda: not is_current(runtime),
     )  # fmt: skip
     runner = Runner(
         runtime.url, store.keys, runtime.registry, place.runner, hands, runtime.bundles.code
@@ -111,7 +134,7 @@ def run_effects(namespace: str) -> int:
         # Whoever stored a call in our last moments may have thought that we would take it.
         if is_call_near(store, runtime.registry):
             ask_for_runner(queue, namespace)
-    return runner.handled
+    return runner
 
 
 def isolated(namespace: str, partition: int, effect_id: str, n: int, lost: bool) -> None:  # noqa: FBT001 - RQ passes it by position
@@ -119,6 +142,8 @@ def isolated(namespace: str, partition: int, effect_id: str, n: int, lost: bool)
     from wherry.workers import isolated as processes
 
     place = _workplace(namespace)
+    if not wait_for_code(place):
+        return
     runtime = place.runtime
     processes.require_partition(runtime.registry, partition)
     call = processes.read_call(runtime.store, partition, effect_id, n, lost=lost)
@@ -129,6 +154,23 @@ def isolated(namespace: str, partition: int, effect_id: str, n: int, lost: bool)
     processes.carry_out(
         runtime.store, runtime.registry, pumps, runtime.bundles.code, (partition, call)
     )
+
+
+def wait_for_code(place: Workplace) -> bool:
+    """Take the code that is deployed; wait until this machine has it. False if told to stop."""
+    said = False
+    while not place.stopping():
+        try:
+            if catch_up(place.runtime):
+                return True
+            if not said:
+                log.warning("this worker waits: the version deployed is not on this machine")
+                said = True
+            place.alive()
+        except Unreachable as error:
+            log.warning("this worker waits for Redis: %s", error)
+        time.sleep(_LOOK_S)
+    return False
 
 
 def start_runner(place: Workplace) -> None:
@@ -143,7 +185,7 @@ def ensure_pump(place: Workplace) -> int:
     Even when one seems to be alive: it may have been killed, and its lease not have ended yet.
     """
     queue = place.queue_for(PUMPS)
-    waiting = sum(place.runtime.store.backlog(place.runtime.registry.partitions))
+    waiting = sum(PauseStore(place.runtime.store).waiting(place.runtime.registry.partitions))
     if waiting and is_empty(queue):
         enqueue_pump(queue)
     return waiting

@@ -4,6 +4,7 @@ from rq import Queue, Worker
 
 from wherry.engine.registry import Registry
 from wherry.store.client import Store, reaching
+from wherry.store.pauses import PauseStore
 from wherry.workers.queue import enqueue_runner, is_empty
 
 #: A call that is due within this time has a runner waiting for it, so that none comes late.
@@ -33,7 +34,9 @@ def is_call_near(store: Store, registry: Registry) -> bool:
 
 def _earliest_call(store: Store, registry: Registry) -> int | None:
     dues = store.effects_due(registry.partitions)
-    return min((due for due in dues if due is not None), default=None)
+    halted = PauseStore(store).halted(registry.partitions)
+    may_go = (due for due, is_halted in zip(dues, halted, strict=True) if not is_halted)
+    return min((due for due in may_go if due is not None), default=None)
 
 
 def ask_for_runner(queue: Queue, namespace: str) -> None:

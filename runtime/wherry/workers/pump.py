@@ -59,6 +59,8 @@ class Pump:
     busy: Callable[[list[str]], None] = lambda _: None
     code: str = ""
     call_runner: Callable[[], None] = lambda: None
+    #: Other code than ours was deployed: whatever we compute would be refused.
+    outdated: bool = False
     turns: int = 0
     handled: int = 0
     _shards: dict[int, Shard] = field(default_factory=dict)
@@ -74,7 +76,7 @@ class Pump:
         self._active_at = time.monotonic()
         term_ends = self._active_at + self.options.term
         try:
-            while not self.stopping():
+            while not (self.stopping() or self.outdated):
                 self._round_safely()
                 if self._idle() or time.monotonic() >= term_ends:
                     break
@@ -99,8 +101,12 @@ class Pump:
     def _round(self) -> None:
         if time.monotonic() >= self._beat_at:
             self._say_alive()
-        now = self._clock.now_ms()
-        self._fire(now)
+            if self.outdated:
+                return
+        for shard in self._own:
+            if not shard.cursor:
+                shard.find()
+        self._fire(self._clock.now_ms())
         found = self._read()
         if found:
             self._worked = True
@@ -148,6 +154,11 @@ class Pump:
             log.info("partition %s: another pump was first", shard.number)
             self._beat_at = 0.0
             return
+        if outcome.code == "CODE":
+            self.outdated = True
+            return
+        if outcome.code == "HALTED":
+            return
         shard.refusals += 1
         if shard.refusals > 1:
             self._refused_again(shard, outcome)
@@ -162,15 +173,15 @@ class Pump:
             time.sleep(min(0.1 * shard.refusals, 2.0))
 
     def _read(self) -> dict[int, list[Entry]]:
-        cursors: dict[int, str] = {}
-        for shard in self._own:
-            if not shard.cursor:
-                shard.find()
-            cursors[shard.number] = shard.cursor
+        cursors = {shard.number: shard.cursor for shard in self._own if not shard.halted}
         if not cursors:
             time.sleep(self._patience_ms() / 1000)
             return {}
-        return self.store.read(cursors, count=self.options.batch, block_ms=self._patience_ms())
+        ready: dict[int, list[Entry]] = {
+            number: [] for number in cursors if self._shards[number].holding.ready
+        }
+        patience = None if ready else self._patience_ms()
+        return ready | self.store.read(cursors, count=self.options.batch, block_ms=patience)
 
     def _patience_ms(self) -> int:
         """How long to wait for a message: until the next beat, timer, or end of idleness."""
@@ -178,12 +189,16 @@ class Pump:
         lingers_until = self._active_at + self._linger()
         ends = min(self._beat_at, lingers_until) if lingers_until > now else self._beat_at
         patience = max(1, round((ends - now) * 1000))
-        dues = [shard.next_due for shard in self._own if shard.next_due is not None]
-        return max(1, min([patience, *(due - self._clock.now_ms() for due in dues)]))
+        return max(1, min([patience, *(due - self._clock.now_ms() for due in self._dues())]))
+
+    def _dues(self) -> list[int]:
+        """When the timers of our partitions are due; those of a halted one do not fire."""
+        dues = [shard.next_due for shard in self._own if not shard.halted]
+        return [due for due in dues if due is not None]
 
     def _fire(self, now: int) -> None:
         for shard in self._own:
-            if shard.next_due is not None and shard.next_due <= now:
+            if not shard.halted and shard.next_due is not None and shard.next_due <= now:
                 shard.next_due = self.store.fire(shard.number, now)
 
     # -- life ------------------------------------------------------------------------------------
@@ -197,10 +212,13 @@ class Pump:
             self.registry.partitions,
         )
         self._beat_at = time.monotonic() + self.options.beat
+        self.outdated = alive.code not in {"", self.code}
         self._share(alive.pumps)
         self._alone = alive.pumps == [self.name]
         for shard in self._own:
             shard.next_due = alive.dues[shard.number]
+            if alive.epochs[shard.number] != shard.epoch:
+                shard.forget()
         if self._worked:
             self._worked = False
             self.busy(alive.pumps)
@@ -220,7 +238,7 @@ class Pump:
         if time.monotonic() < self._active_at + self._linger():
             return False
         soon = self._clock.now_ms() + round(self.options.linger * 1000)
-        return not any(shard.next_due is not None and shard.next_due <= soon for shard in self._own)
+        return not any(due <= soon for due in self._dues())
 
     def _linger(self) -> float:
         """One that seems alive may have been killed: then nobody is there until its lease ends."""

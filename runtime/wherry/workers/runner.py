@@ -32,7 +32,7 @@ from wherry.workers.attempts import (
     what_follows,
 )
 from wherry.workers.door import Door, Shut
-from wherry.workers.held import Held, Unusable, hold, parking, settling
+from wherry.workers.held import Held, Unusable, hold, parking, putting_back, settling
 from wherry.workers.ledger import Ledger
 from wherry.workers.options import RunnerOptions
 from wherry.workers.performing import InRunner, attempt, is_well
@@ -55,6 +55,7 @@ class Hands:
     recall     takes back a call that no process has begun; whether it could
     busy       called now and then when there is more to do than the runner can
     alive      called now and then
+    outdated   whether other code than ours is deployed
 
     All but the first may block: they are called in threads.
     """
@@ -65,6 +66,7 @@ class Hands:
     recall: Callable[[str, int], bool] = lambda _id, _n: False
     busy: Callable[[], None] = lambda: None
     alive: Callable[[], None] = lambda: None
+    outdated: Callable[[], bool] = lambda: False
 
 
 @dataclass
@@ -78,6 +80,8 @@ class Runner:
     hands: Hands = field(default_factory=Hands)
     code: str = ""
     handled: int = 0
+    #: Other code was deployed: what runs is finished, nothing new is taken.
+    outdated: bool = False
     _running: "dict[asyncio.Task[None], _Mine]" = field(default_factory=dict)
     _doors: dict[str, Door] = field(default_factory=dict)
     #: When the next call of a partition may be taken, ms; one that is not here has none.
@@ -101,6 +105,8 @@ class Runner:
             while not self.hands.stopping():
                 if await self._safely(self._round()) and self._idle():
                     break
+                if self.outdated and not self._running:
+                    break
                 await self._rest()
         finally:
             await _end([listening])  # nobody may think that we still take calls
@@ -111,7 +117,7 @@ class Runner:
 
     # -- one round -------------------------------------------------------------------------------
 
-    async def _safely(self, work: Awaitable[None]) -> bool:
+    async def _safely(self, work: Awaitable[object]) -> bool:
         """Whether it went well. An outage of Redis is waited out, and so is everything else."""
         try:
             await work
@@ -129,6 +135,8 @@ class Runner:
     async def _round(self) -> None:
         if time.monotonic() >= self._beat_at:
             await self._look()
+        if self.outdated:
+            return
         now = await self._ledger.clock.now_ms()
         due = [number for number, at in self._dues.items() if at <= now]
         free = self.options.concurrency - len(self._running)
@@ -192,13 +200,16 @@ class Runner:
         mine = self._running.pop(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("call %s could not be settled: its lease will end", mine.id, exc_info=error)
-        if len(self._running) == self.options.concurrency - 1:
+        if self.outdated or len(self._running) == self.options.concurrency - 1:
             self._stir.set()
 
     async def _carry_out(self, call: TakenCall, mine: "_Mine") -> None:
         """Make one attempt at a call, and settle it, whatever comes of it."""
         held = hold(self.registry, mine.partition, call, self._now_ms())
         if isinstance(held, Unusable):
+            if await self._is_outdated():
+                await self._store(putting_back(held, self._now_ms()), mine)
+                return
             log.error("call %s is parked: %s", held.id, held.why)
             await self._store(parking(held, self._now_ms()), mine)
             return
@@ -355,8 +366,13 @@ class Runner:
         while True:
             await asyncio.sleep(_REPORT_S)
             await self._safely(asyncio.to_thread(self.hands.alive))
+            await self._safely(self._is_outdated())
             if len(self._running) >= self.options.concurrency:
                 await self._safely(asyncio.to_thread(self.hands.busy))
+
+    async def _is_outdated(self) -> bool:
+        self.outdated = self.outdated or await asyncio.to_thread(self.hands.outdated)
+        return self.outdated
 
     # -- ending ----------------------------------------------------------------------------------
 

@@ -7,21 +7,26 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import msgspec
 
 from wherry.engine.changes import Changes, Entry, stream_id
+from wherry.engine.holding import Holding
 from wherry.engine.meters import Meters
 from wherry.engine.record import Record
 from wherry.engine.registry import Registry
 from wherry.engine.supervision import Attention
 from wherry.engine.turn import Turn
 from wherry.store.client import Committed, Store
+from wherry.store.pauses import PauseStore
 
 _attention = msgspec.json.Decoder(Attention)
 
 #: How many entities a pump remembers in each partition; about 1 KiB each beside their state.
 REMEMBERED = 25_000
+#: So many entities go on in one turn, and so many of the messages that were held back for each.
+RELEASED, MESSAGES = 32, 64
 
 
 @dataclass
@@ -35,6 +40,10 @@ class Shard:
     cursor: str = ""
     barrier: str = "0-0"
     next_due: int | None = None
+    epoch: int = 0
+    #: It takes no turns, by order of an operator.
+    halted: bool = False
+    holding: Holding = field(default_factory=Holding)
     refusals: int = 0
     #: What supervision remembers of entities; as valid as the records are.
     _attention: dict[str, Attention] = field(default_factory=dict)
@@ -43,9 +52,10 @@ class Shard:
 
     def find(self) -> None:
         """Learn where the partition stands."""
-        self.cursor, self.barrier = self.store.position(self.number)
-        found = self.store.attention(self.number)
-        self._attention = {address: _attention.decode(kept) for address, kept in found.items()}
+        found = PauseStore(self.store).standing(self.number)
+        self.cursor, self.barrier = found.cursor, found.barrier
+        self.epoch, self.halted, self.holding = found.epoch, found.halted, found.holding
+        self._attention = {a: _attention.decode(kept) for a, kept in found.attention.items()}
 
     def forget(self) -> None:
         """Trust nothing that is remembered."""
@@ -58,9 +68,14 @@ class Shard:
         Those that are placed with one of them come along: each alone would be a round trip later.
         """
         turn = Turn(
-            self.registry, Changes(self.number, self.cursor, now_ms), self._load, self._reload,
-            self.code, stream_id(self.barrier), self._attention, Meters(time.perf_counter_ns),
+            self.registry,
+            Changes(self.number, self.cursor, now_ms, code=self.code, epoch=self.epoch),
+            self._load, self._reload, self.code, stream_id(self.barrier), self._attention,
+            Meters(time.perf_counter_ns), self.holding,
         )  # fmt: skip
+        if self.holding.ready:
+            chosen = islice(self.holding.ready, RELEASED)
+            turn.release(PauseStore(self.store).held(self.number, chosen, MESSAGES))
         wanted = [address for address in turn.take(entries) if address not in self._records]
         near = [other for address in wanted for other in self.registry.neighbours(address)]
         return turn, [*wanted, *(other for other in near if other not in self._records)]
@@ -81,6 +96,7 @@ class Shard:
         self.refusals = 0
         self.cursor = changes.upto or self.cursor
         self.barrier = stored.barrier or self.barrier
+        self.epoch += 1 if changes.released else 0
         self.next_due = stored.next_due
         while len(self._records) > REMEMBERED:
             self._records.popitem(last=False)

@@ -1,0 +1,169 @@
+"""The code of bundles: imported from a folder, recognised by its content, kept for a way back.
+
+A version is a digest of the files. Processes run the version that is deployed, wherever on this
+machine it lies: in the functions folder, or among the copies that `wherry deploy` keeps. Code is
+never read from Redis: whoever can write there could run anything here.
+"""
+
+import hashlib
+import importlib
+import logging
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from pathlib import Path
+from types import ModuleType
+
+from wherry.authoring.app import App
+from wherry.errors import Misconfigured
+
+log = logging.getLogger(__name__)
+
+#: How many versions a machine keeps.
+KEPT = 10
+
+
+@dataclass(frozen=True)
+class Bundles:
+    """What a functions folder holds. `code` changes when any of its files does."""
+
+    app: App
+    names: tuple[str, ...]
+    code: str
+    folder: Path = Path()
+
+
+@dataclass(frozen=True, slots=True)
+class CodeFolders:
+    """Where this machine may have code: the folder that people edit, and copies by version."""
+
+    functions: Path
+    copies: Path
+
+    def find(self, version: str, names: Sequence[str]) -> Path | None:
+        """The folder that holds these bundles in this version; None when there is none."""
+        for folder in (self.functions, self.copies / version):
+            there = all((folder / name).is_dir() for name in names)
+            if there and fingerprint(folder, names) == version:
+                return folder
+        return None
+
+    def keep(self, bundles: Bundles) -> Path:
+        """Keep a copy, and only so many. Raises OSError."""
+        target = self.copies / bundles.code
+        if not target.is_dir():
+            self.copies.mkdir(parents=True, exist_ok=True)
+            _copy(bundles, target)
+        os.utime(target)
+        for old in sorted(self._kept(), key=lambda path: -path.stat().st_mtime_ns)[KEPT:]:
+            shutil.rmtree(old, ignore_errors=True)
+        return target
+
+    def _kept(self) -> Iterator[Path]:
+        return (path for path in self.copies.iterdir() if path.is_dir() and path.name[0] != ".")
+
+
+def load_bundles(folder: Path, named: Sequence[str] = ()) -> Bundles:
+    """Import every bundle of a folder, or those that are named: the packages that export `app`.
+
+    Raises Misconfigured when there is none, or when one cannot be imported.
+    """
+    found = sorted(path.parent for path in folder.glob("*/__init__.py"))
+    if missing := sorted(set(named) - {path.name for path in found}):
+        known = ", ".join(path.name for path in found) or "none"
+        raise Misconfigured(f"no bundle {', '.join(missing)} in {folder}; there are {known}")
+    if named:
+        found = [path for path in found if path.name in named]
+    if not found:
+        raise Misconfigured(
+            f"no bundle in {folder}: each is a folder with __init__.py that exports `app`"
+        )
+    if str(folder.resolve()) not in sys.path:
+        sys.path.insert(0, str(folder.resolve()))
+    names = tuple(path.name for path in found)
+    apps = [_import_app(name, folder) for name in names]
+    return Bundles(reduce(add, apps), names, fingerprint(folder, names), folder)
+
+
+def reload_bundles(old: Bundles, folder: Path, named: Sequence[str] = ()) -> Bundles:
+    """Import bundles again, from the same folder or another one. What has the old ones keeps them.
+
+    Raises Misconfigured; then the old ones are what is imported.
+    """
+    before = _forget(old.folder)
+    try:
+        return load_bundles(folder, named)
+    except Misconfigured:
+        _forget(folder)
+        sys.modules.update(before)
+        sys.path.insert(0, str(old.folder.resolve()))
+        raise
+
+
+def fingerprint(folder: Path, names: Iterable[str]) -> str:
+    """Return 12 hex digits that change when any file of the bundles does.
+
+    Modules that lie beside them belong to each of them.
+    """
+    digest = hashlib.sha256()
+    for path in _files(folder, names):
+        digest.update(str(path.relative_to(folder)).encode() + b"\0")
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:12]
+
+
+def _files(folder: Path, names: Iterable[str]) -> Iterator[Path]:
+    """The files that make a version; what Python and editors leave behind is none of them."""
+    yield from sorted(folder.glob("*.py"))
+    for name in sorted(names):
+        for path in sorted((folder / name).rglob("*")):
+            parts = path.relative_to(folder).parts
+            if path.is_file() and not any(p[0] == "." or p == "__pycache__" for p in parts):
+                yield path
+
+
+def _copy(bundles: Bundles, target: Path) -> None:
+    """Copy beside, then rename: whoever looks finds all of it, or nothing."""
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".copying-") as name:
+        made = Path(name) / "functions"
+        for path in _files(bundles.folder, bundles.names):
+            copy = made / path.relative_to(bundles.folder)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+        try:
+            made.rename(target)
+        except OSError:
+            if not target.is_dir():  # else somebody else was first, with the same files
+                raise
+
+
+def _forget(folder: Path) -> dict[str, ModuleType]:
+    """Let the modules of a folder be imported anew; return them."""
+    root = str(folder.resolve())
+    gone = {
+        name: module
+        for name, module in list(sys.modules.items())
+        if str(getattr(module, "__file__", None) or "").startswith(root + os.sep)
+    }
+    for name in gone:
+        del sys.modules[name]
+    sys.path[:] = [path for path in sys.path if path != root]
+    importlib.invalidate_caches()
+    return gone
+
+
+def _import_app(name: str, folder: Path) -> App:
+    try:
+        app = getattr(importlib.import_module(name), "app", None)
+    except Exception as error:
+        raise Misconfigured(f"bundle {name} in {folder} cannot be imported: {error!r}") from error
+    if not isinstance(app, App):
+        raise Misconfigured(
+            f"bundle {name} in {folder} exports no `app`: write app = App([...]) in it"
+        )
+    return app

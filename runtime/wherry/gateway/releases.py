@@ -1,0 +1,64 @@
+"""Releases and deployments as they are shown."""
+
+from dataclasses import asdict
+from typing import Any
+
+from wherry.deploying.deployment import Deployed, Preview
+from wherry.gateway.shapes import instant
+from wherry.store.releases import Release, releases
+from wherry.wiring import Runtime
+
+Shown = dict[str, Any]
+
+
+def deployed(done: Deployed, partitions: int) -> Shown:
+    """What a deployment did."""
+    release = done.release
+    return {
+        **_named(release),
+        "partitions": partitions,
+        "changes": [asdict(change) for change in done.preview.changes],
+        "replayed": _counts(done.preview),
+        "breaks": [asdict(one) for one in done.preview.replayed.breaks],
+        "repaired": done.repaired,
+        "kept": str(done.kept) if done.kept else None,
+    }
+
+
+def preview(runtime: Runtime, found: Preview) -> Shown:
+    """What a deployment would do."""
+    before = found.before
+    return {
+        "bundles": list(runtime.bundles.names),
+        "version": runtime.bundles.code,
+        "deployed": before.version if before else None,
+        "changed": before is None or before.version != runtime.bundles.code,
+        "changes": [asdict(change) for change in found.changes],
+        "replayed": _counts(found),
+        "breaks": [asdict(one) for one in found.replayed.breaks],
+        "stale": len(found.replayed.stale),
+    }
+
+
+def listed(runtime: Runtime) -> list[Shown]:
+    """The releases, newest first."""
+    return [_named(release) | {"before": release.before} for release in releases(runtime.store)]
+
+
+def _named(release: Release) -> Shown:
+    return {
+        "release": release.number,
+        "action": release.action,
+        "version": release.version,
+        "bundles": list(release.bundles),
+        "at": instant(release.at_ms),
+    }
+
+
+def _counts(found: Preview) -> Shown:
+    replayed = found.replayed
+    return {
+        "entities": replayed.entities,
+        "sagas": replayed.sagas,
+        "messages": replayed.messages,
+    }
