@@ -17,8 +17,14 @@ from wherry.store.repair import Repaired, repair_many
 
 UNTIL = datetime.fromtimestamp(y.NOW / 1000 + 60, UTC)
 END = y.NOW + 60_000
-HASH, LOG = "{yard:0}:box:b", "{yard:0}:box:b:log"
 TIMER = "box/b:places:h2"
+
+
+def key(name: str) -> str:
+    return f"{{yard:0}}:{name}"
+
+
+HASH, LOG = key("box:b"), key("box:b:log")
 
 
 @pytest.fixture
@@ -46,7 +52,7 @@ def kept(redis: Redis) -> Dump:
 
 
 def epoch(redis: Redis) -> bytes | None:
-    return redis.hget("{yard:0}:meta", "epoch")  # type: ignore[return-value]
+    return redis.hget(key("meta"), "epoch")  # type: ignore[return-value]
 
 
 def test_what_is_as_it_should_be_stays(yard: Yard) -> None:
@@ -73,14 +79,14 @@ DAMAGES: dict[str, Callable[[Any], object]] = {
     "another limit": lambda r: r.hset(HASH, "pool:places:limit", "5"),
     "a pool that is no more": lambda r: r.hset(HASH, "pool:gone:used", "1"),
     "no hash": lambda r: r.delete(HASH),
-    "not in the index": lambda r: r.zrem("{yard:0}:index:box", "b"),
-    "not in the index of its status": lambda r: r.zrem("{yard:0}:index:box:open", "b"),
-    "in the index of another": lambda r: r.zadd("{yard:0}:index:box:closed", {"b": 1}),
-    "at another time in an index": lambda r: r.zadd("{yard:0}:index:box", {"b": 1}),
-    "no timer": lambda r: r.zrem("{yard:0}:timers", TIMER),
-    "no message": lambda r: r.hdel("{yard:0}:timer", TIMER),
-    "a message that is none": lambda r: r.hset("{yard:0}:timer", TIMER, "?"),
-    "a timer at another time": lambda r: r.zadd("{yard:0}:timers", {TIMER: 5}),
+    "not in the index": lambda r: r.zrem(key("index:box"), "b"),
+    "not in the index of its status": lambda r: r.zrem(key("index:box:open"), "b"),
+    "in the index of another": lambda r: r.zadd(key("index:box:closed"), {"b": 1}),
+    "at another time in an index": lambda r: r.zadd(key("index:box"), {"b": 1}),
+    "no timer": lambda r: r.zrem(key("timers"), TIMER),
+    "no message": lambda r: r.hdel(key("timer"), TIMER),
+    "a message that is none": lambda r: r.hset(key("timer"), TIMER, "?"),
+    "a timer at another time": lambda r: r.zadd(key("timers"), {TIMER: 5}),
 }
 
 
@@ -92,7 +98,8 @@ def test_damage_is_mended(yard: Yard, damage: str) -> None:
 
     done = mend(yard)
 
-    assert done.count > 0 and not done.why
+    assert done.count > 0
+    assert not done.why
     assert kept(yard.redis) == before
     assert mend(yard).count == 0
 
@@ -100,8 +107,8 @@ def test_damage_is_mended(yard: Yard, damage: str) -> None:
 def test_everything_but_the_log_can_be_made_anew(yard: Yard) -> None:
     before = kept(yard.redis)
     yard.redis.delete(
-        HASH, "{yard:0}:index:box", "{yard:0}:index:box:open", "{yard:0}:index:box:closed",
-        "{yard:0}:box:c", "{yard:0}:timers", "{yard:0}:timer",
+        HASH, key("index:box"), key("index:box:open"), key("index:box:closed"),
+        key("box:c"), key("timers"), key("timer"),
     )  # fmt: skip
 
     done = list(repair_many(yard.store, yard.registry, ["box/b", "box/c"]))
@@ -154,7 +161,7 @@ def test_a_saga_gets_its_clock_back(redis: Redis) -> None:
 
 BROKEN: dict[str, tuple[Callable[[Any], object], str]] = {
     "a gap": (lambda r: r.xdel(LOG, "2-0"), "its log has a gap: after version 1 comes 3-0"),
-    "the end": (lambda r: r.xdel(LOG, "5-0"), "versions 5 to 5 are missing at the end of its log"),
+    "the end": (lambda r: r.xdel(LOG, "5-0"), "versions 5 to 5 are missing at its end"),
     "the log": (lambda r: r.delete(LOG), "its log is gone: there is nothing to rebuild it from"),
     "the type of a key": (lambda r: (r.delete(HASH), r.set(HASH, 1)), "its hash is a key of"),
     "an entry": (
@@ -176,7 +183,8 @@ def test_what_a_log_does_not_tell_is_said_plainly_and_left_alone(yard: Yard, wha
 
     done = mend(yard)
 
-    assert done.count == 0 and done.why.startswith(said)
+    assert done.count == 0
+    assert done.why.startswith(said)
     assert dump(yard.redis) == before
 
 

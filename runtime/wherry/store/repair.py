@@ -11,11 +11,11 @@ from typing import Any
 
 from wherry.engine.registry import Registry
 from wherry.store.calls import Arg, FunctionCall
+from wherry.store.cases import Case, read_cases
 from wherry.store.client import Store
 from wherry.store.keys import Keys
-from wherry.store.look import TOGETHER, Place, Stored, place_of, read_entities, statuses, tell
-from wherry.store.timing import Found, on_their_way, read_timers
-from wherry.store.told import Told, WantedTimer
+from wherry.store.look import TOGETHER, place_of, statuses
+from wherry.store.timing import Found
 
 #: How often an entity is read anew that changes all the time.
 TRIES = 10
@@ -23,10 +23,17 @@ TRIES = 10
 
 @dataclass(frozen=True, slots=True)
 class Extra:
-    """What was found that names an entity, and that reading the entity does not show."""
+    """What was found that names an entity, and that reading the entity does not show.
 
-    timers: frozenset[str] = frozenset()
+    timers    what its other timers should be: due time and message; None: they should not be
+    statuses  indexes that it may be in
+    """
+
+    timers: Mapping[str, tuple[int, bytes] | None] = field(default_factory=dict)
     statuses: frozenset[str] = frozenset()
+
+
+NOTHING = Extra()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +43,6 @@ class Repaired:
     address: str
     count: int = 0
     why: str = ""
-
-
-@dataclass(slots=True)
-class _Case:
-    """One entity: what is stored of it, and what it should be."""
-
-    stored: Stored
-    told: Told | None
-    wanted: list[WantedTimer] = field(default_factory=list)
-    found: Found = field(default_factory=dict)
-
-    @property
-    def place(self) -> Place:
-        return self.stored.place
 
 
 def repair_many(
@@ -67,84 +60,21 @@ def repair_many(
     rest = iter(addresses)
     while left := list(islice(rest, TOGETHER)):
         for _ in range(TRIES):
-            done = list(_repair_page(store, registry, left, code, extras or {}))
-            yield from (one for one in done if isinstance(one, Repaired))
-            left = [one for one in done if isinstance(one, str)]
+            outcomes = _repair_page(store, registry, left, code, extras or {})
+            yield from (one for one in outcomes if isinstance(one, Repaired))
+            left = [one for one in outcomes if isinstance(one, str)]
             if not left:
                 break
         for address in left:
-            yield Repaired(address, why="it changes all the time; repair it once more")
+            yield Repaired(address, why="it changes all the time; try once more")
 
 
-def why_not(registry: Registry, stored: Stored, told: Told | None) -> str:
-    """Why an entity cannot be repaired; empty when it can."""
-    if told is None:
-        return f"no kind {stored.place.kind} is deployed"
-    if stored.wrong:
-        return f"its {stored.wrong} is a key of another type"
-    if registry.partition_of(stored.place.address) != stored.place.partition:
-        return "it is in the wrong partition"
-    return told.fault.detail if told.fault else _missing(stored, told)
-
-
-def _missing(stored: Stored, told: Told) -> str:
-    """What is not in a log, or stands in its way; empty when it is complete."""
-    if not stored.length and stored.hash:
-        return "its log is gone: there is nothing to rebuild it from"
-    if told.version != stored.length:
-        return f"its log has {stored.length} entries, and only {told.version} can be read"
-    if stored.version.isdecimal() and int(stored.version) > told.version:
-        return f"versions {told.version + 1} to {stored.version} are missing at the end of its log"
-    if stored.last_id not in {"", f"{told.version}-0"}:
-        return f"its log gave the id {stored.last_id} last: XSETID can set it to {told.version}-0"
-    return ""
-
-
-def timers_of(
-    store: Store, cases: Sequence[tuple[Stored, Told]], more: Sequence[Iterable[str]]
-) -> list[tuple[list[WantedTimer], Found] | None]:
-    """The timers that entities need and those that they have; None for one that has changed.
-
-    A timer whose message is on its way counts as neither. `more` names others to look at.
-    """
-    wanted = [list(told.timers()) for _, told in cases]
-    ids = [
-        sorted({timer.id for timer in timers} | set(names))
-        for timers, names in zip(wanted, more, strict=True)
-    ]
-    places = [stored.place for stored, _ in cases]
-    found = read_timers(store.redis, store.keys, list(zip(places, ids, strict=True)))
-    late = _late(store, places, wanted, [timers for _, timers in found])
-    result: list[tuple[list[WantedTimer], Found] | None] = []
-    for (stored, _), timers, (version, there) in zip(cases, wanted, found, strict=True):
-        needed = [timer for timer in timers if timer.id not in late]
-        result.append((needed, there) if version == stored.version else None)
-    return result
-
-
-def _late(
-    store: Store,
-    places: Sequence[Place],
-    wanted: Sequence[Sequence[WantedTimer]],
-    found: Sequence[Found],
-) -> set[str]:
-    """The timers that are not there since they have fired."""
-    missing: dict[int, set[str]] = {}
-    for place, timers, there in zip(places, wanted, found, strict=True):
-        if any(there[timer.id].due_ms is None for timer in timers):
-            missing.setdefault(place.partition, set()).add(place.address)
-    late: set[str] = set()
-    for partition, addresses in missing.items():
-        late |= on_their_way(store.redis, store.keys, partition, addresses)
-    return late
-
-
-def is_wrong(address: str, timer: WantedTimer, found: Found) -> bool:
-    """Whether a timer that an entity needs is missing, has another time or no message."""
-    there = found[timer.id]
-    if there.due_ms is None or not there.is_for(address):
-        return True
-    return there.due_ms != timer.due_ms if timer.exact else there.due_ms < timer.due_ms
+def repair_effect(store: Store, partition: int, effect_id: str) -> int:
+    """Mend what is kept of a call to the outside world; return how much that was."""
+    own = store.keys.partition(partition)
+    keys = [own.effects, own.effect, own.parked, own.attempt]
+    reply = store.call(FunctionCall("repair_effect", keys, [effect_id, store.now_ms()]))
+    return int(reply[1]) if reply[0] == b"REPAIRED" else 0
 
 
 def _repair_page(
@@ -153,34 +83,29 @@ def _repair_page(
     addresses: Sequence[str],
     code: str,
     extras: Mapping[str, Extra],
-) -> Iterator["Repaired | str"]:
+) -> list[Repaired | str]:
     """What became of each; only the address when it has changed meanwhile."""
     places = [place_of(registry, address) for address in addresses]
-    cases: list[_Case] = []
-    for stored in read_entities(store.redis, store.keys, registry, places):
-        spec = registry.kinds.get(stored.place.kind)
-        told = tell(store.redis, store.keys, spec, stored) if spec else None
-        if why := why_not(registry, stored, told):
-            yield Repaired(stored.place.address, why=why)
+    cases = read_cases(store, registry, places, {a: e.timers.keys() for a, e in extras.items()})
+    done: list[Repaired | str] = []
+    ready: list[tuple[str, FunctionCall]] = []
+    for case in cases:
+        if case.obstacle is not None:
+            done.append(Repaired(case.address, why=case.obstacle.detail))
+        elif case.moved:
+            done.append(case.address)
         else:
-            cases.append(_Case(stored, told))
-    more = [extras.get(case.place.address, Extra()) for case in cases]
-    pairs = [(case.stored, case.told) for case in cases if case.told is not None]
-    timers = timers_of(store, pairs, [extra.timers for extra in more])
-    ready: list[tuple[_Case, FunctionCall]] = []
-    for case, extra, known in zip(cases, more, timers, strict=True):
-        if known is None:
-            yield case.place.address
-            continue
-        case.wanted, case.found = known
-        ready.append((case, _call(store.keys, registry, case, extra, code)))
+            extra = extras.get(case.address, NOTHING)
+            ready.append((case.address, _call(store.keys, registry, case, extra, code)))
     if ready:
         replies = store.call_many([call for _, call in ready])
-        for (case, _), reply in zip(ready, replies, strict=True):
-            yield _outcome(case.place.address, reply)
+        done += [
+            _outcome(address, reply) for (address, _), reply in zip(ready, replies, strict=True)
+        ]
+    return done
 
 
-def _outcome(address: str, reply: list[Any]) -> "Repaired | str":
+def _outcome(address: str, reply: list[Any]) -> Repaired | str:
     match reply:
         case [b"REPAIRED", count]:
             return Repaired(address, count)
@@ -193,42 +118,42 @@ def _outcome(address: str, reply: list[Any]) -> "Repaired | str":
             return Repaired(address, why=" ".join(_word(word) for word in reply[1:]))
 
 
-def _call(keys: Keys, registry: Registry, case: _Case, extra: Extra, code: str) -> FunctionCall:
+def _call(keys: Keys, registry: Registry, case: Case, extra: Extra, code: str) -> FunctionCall:
     """Build the call of lua/repair.lua."""
-    stored, told, place = case.stored, case.told, case.place
-    assert told is not None  # noqa: S101 - a case without one was sorted out
+    stored, told, place = case.stored, case.known(), case.place
     own = keys.partition(place.partition)
-    known = {*statuses(registry.kinds[place.kind]), *stored.scores, *extra.statuses}
-    names = sorted(known | {""})
-    indexes = [own.index(place.kind, name) for name in names]
-    pools = _pools(stored, told)
-    timers = list(_timers(case, extra))
+    known = {*statuses(registry.kinds[place.kind]), *stored.scores, *extra.statuses, ""}
+    names = sorted(known)
+    pools, timers = _pools(case), list(_timers(case, extra))
     args: list[Arg] = [
         code, place.kind, place.key, stored.version, stored.length, told.at_ms, told.status,
         told.encoded() if told.version else b"",
-        len(pools), *(word for pair in pools.items() for word in pair), len(names),
+        len(pools), *(word for pair in pools for word in pair), len(names),
     ]  # fmt: skip
     for position, name in enumerate(names, 6):
         args += [position, int(told.version > 0 and name in {"", told.status})]
     args += [len(timers), *(word for timer in timers for word in timer)]
     log = own.log(place.kind, place.key)
     fixed = [own.meta, own.timers, own.timer, own.entity(place.kind, place.key), log]
-    return FunctionCall("repair", [*fixed, *indexes], args)
+    return FunctionCall("repair", [*fixed, *(own.index(place.kind, name) for name in names)], args)
 
 
-def _pools(stored: Stored, told: Told) -> dict[str, str]:
+def _pools(case: Case) -> list[tuple[str, str]]:
     """The fields of pools; a 0 that nobody has written is not written now."""
-    fields = told.pool_fields().items()
-    return {name: value for name, value in fields if value != "0" or name.encode() in stored.hash}
+    fields, there = case.known().pool_fields().items(), case.stored.hash
+    return [(name, value) for name, value in fields if value != "0" or name.encode() in there]
 
 
-def _timers(case: _Case, extra: Extra) -> Iterator[tuple[Arg, Arg, Arg, Arg]]:
-    needed = {timer.id: timer for timer in case.wanted}
-    for timer in needed.values():
-        if is_wrong(case.place.address, timer, case.found):
+def _timers(case: Case, extra: Extra) -> Iterator[tuple[Arg, Arg, Arg, Arg]]:
+    """Id, due time, message, and the due time that is stored, of each timer that is not right."""
+    needed = {timer.id for timer in case.timers}
+    for timer in case.timers:
+        if case.is_wrong(timer):
             yield timer.id, timer.due_ms, timer.message, _due(case.found, timer.id)
-    for id_ in sorted(extra.timers - needed.keys()):
-        yield id_, "", "", _due(case.found, id_)
+    for id_, wanted in extra.timers.items():
+        if id_ not in needed:
+            due, message = wanted or ("", b"")
+            yield id_, due, message, _due(case.found, id_)
 
 
 def _due(found: Found, id_: str) -> Arg:
