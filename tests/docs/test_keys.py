@@ -28,7 +28,8 @@ FLOW = {
 
 FAULTY = """
 from wherry import (
-    Accepted, App, Attempt, Command, Context, Entity, Kind, OneForOne, Target, Tell, accept, message
+    Accepted, App, Attempt, Command, Context, Entity, Event, Kind, OneForOne, Target, Tell, accept,
+    message,
 )
 
 
@@ -56,6 +57,11 @@ class Touch(Command[OutsideKind, None]):
 
 
 @message
+class Reached(Event, version=2):
+    pass
+
+
+@message
 class Faulty:
     pass
 
@@ -71,7 +77,17 @@ def break_(faulty: Faulty, command: Break, ctx: Context) -> Accepted[None]:
 
 @faulty.handles(Reach)
 def reach(faulty: Faulty, command: Reach, ctx: Context) -> Accepted[None]:
-    return accept(command, reply=None, sends=(Tell(OutsideKind.ref("x"), Touch()),))
+    return accept(command, Reached(), reply=None, sends=(Tell(OutsideKind.ref("x"), Touch()),))
+
+
+@faulty.folds(Reached)
+def reached(faulty: Faulty, event: Reached) -> Faulty:
+    return faulty
+
+
+@faulty.upcast("Reached", version=1)
+def older(data: dict) -> dict:
+    return data
 
 
 @outside.effect(Touch, unknown="park")

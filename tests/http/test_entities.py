@@ -83,7 +83,8 @@ def test_events_come_in_pages(town: Town, key: str) -> None:
     assert (first["next"], second["next"]) == (2, None)
     event = first["events"][0]
     assert set(event) == {
-        "version", "type", "data", "at", "command_id", "causation_id", "correlation_id", "trace_id",
+        "version", "type", "schema_version", "data", "at", "command_id", "causation_id",
+        "correlation_id", "trace_id",
     }  # fmt: skip
     assert (event["type"], event["data"], event["command_id"]) == ("Switched", {}, command_id)
 

@@ -11,6 +11,9 @@
     @port.folds(DockingReserved)
     def reserved(port: Port, event: DockingReserved) -> Port: ...
 
+    @port.upcast("DockingReserved", version=1)
+    def with_vessel(data: dict[str, Any]) -> dict[str, Any]: ...
+
 Decorators return the function unchanged, so that tests call it directly.
 """
 
@@ -23,6 +26,7 @@ from wherry.authoring.decisions import Accepted, Answered, Context
 from wherry.authoring.messages import Command, Event, Kind, kind_of, reply_type
 from wherry.authoring.pool import Pool
 from wherry.authoring.supervision import RESUME, OneForOne
+from wherry.authoring.upcast import Upcast, Upcaster
 from wherry.errors import Misconfigured
 
 K = TypeVar("K", bound=Kind)
@@ -30,6 +34,7 @@ S = TypeVar("S")
 R = TypeVar("R")
 E = TypeVar("E", bound=Event)
 C = TypeVar("C")
+U = TypeVar("U", bound=Upcaster)
 
 #: From a status to those that may follow it; "" is the status of an entity without events.
 Lifecycle = Mapping[str, Sequence[str]]
@@ -93,6 +98,8 @@ class Entity(Generic[K, S]):
         self.answerers: dict[type[Command[Any, Any]], AnswerHandler[S, Any]] = {}
         self.handlers: dict[type[Command[Any, Any]], Handler[S, Any]] = {}
         self.appliers: dict[type[Event], Callable[[S, Any], S]] = {}
+        self.upcasts: dict[tuple[str, int], Upcast] = {}
+        self.dropped: set[str] = set()
         if lifecycle is not None and not hasattr(initial, "status"):
             raise Misconfigured(f"{self.kind}: a state with a lifecycle needs a field `status`")
 
@@ -132,6 +139,35 @@ class Entity(Generic[K, S]):
             return fn
 
         return register
+
+    def upcast(
+        self,
+        event: str,
+        *,
+        version: int = 1,
+        to: type[Event] | str = "",
+        to_version: int | None = None,
+    ) -> Callable[[U], U]:
+        """Register the function that turns stored data of an older event into newer data.
+
+        Without `to` it makes the next version of the same event. With `to` the event has another
+        name now; `to_version` says in which version, once that one has several. The function
+        gets plain JSON data and returns it, or None: then the event counts for nothing.
+        """
+
+        def register(fn: U) -> U:
+            if (event, version) in self.upcasts:
+                raise Misconfigured(f"{self.kind} upcasts {event} of version {version} twice")
+            name = to if isinstance(to, str) else to.__name__
+            next_version = to_version if name else version + 1
+            self.upcasts[event, version] = Upcast(event, version, name or event, next_version, fn)
+            return fn
+
+        return register
+
+    def drops(self, event: str) -> None:
+        """Let stored events of this name, whose class is gone, count for nothing."""
+        self.dropped.add(event)
 
     def status(self, state: S) -> str:
         """The status of a state; empty when this kind has no lifecycle."""

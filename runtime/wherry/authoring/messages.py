@@ -42,8 +42,10 @@ RESERVED_KINDS = frozenset(
         "result",
         "idem",
         "feed",
+        "paused",
+        "held",
     }
-    | {"sagas", "breakers", "queues"}  # paths of HTTP
+    | {"sagas", "breakers", "queues", "why"}  # paths of HTTP
 )
 #: What an entity's key may be: no colon (`rotterdam:log` is a log), no braces (a hash tag).
 KEY_PATTERN = re.compile(r"[A-Za-z0-9_.~@-]{1,128}")
@@ -91,9 +93,27 @@ class Command(Generic[K, R]):
 
 
 class Event:
-    """A stored fact. State changes in no other way."""
+    """A stored fact. State changes in no other way.
+
+    An event whose fields have changed says so, `class BerthTaken(Event, version=2)`, and its
+    entity has a function that reads the older ones: `@port.upcast("BerthTaken", version=1)`.
+    """
 
     __slots__ = ()
+    __schema_version__: ClassVar[int] = 1
+
+    def __init_subclass__(cls, *, version: int | None = None) -> None:
+        super().__init_subclass__()
+        if version is not None and version < 1:
+            raise Misconfigured(f"{cls.__name__}: versions of an event start at 1")
+        # A dataclass with slots is made twice, the second time without arguments.
+        if version is not None or "__schema_version__" not in cls.__dict__:
+            cls.__schema_version__ = version or 1
+
+
+def version_of(event: type[Event]) -> int:
+    """Return the version of an event's fields."""
+    return event.__schema_version__
 
 
 def reply_type(command: type[Command[Any, Any]]) -> Any:

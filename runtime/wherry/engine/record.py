@@ -131,7 +131,13 @@ def apply(record: Record, after: Applied, events: Sequence[Event], meta: Fields)
         change.statuses += after.statuses
     change.steps += after.steps
     for event, data in zip(events, after.stored, strict=True):
-        change.events.append(["type", type(event).__name__, "data", data, *meta])
+        of = record.spec.events[type(event).__name__]
+        change.events.append(["type", of.name, "data", data, *_version(of), *meta])
+
+
+def _version(of: EventSpec) -> Fields:
+    """The field that tells the version of an event's data; the first goes without."""
+    return ["v", str(of.version)] if of.version > 1 else []
 
 
 def rebuild(record: Record, told: Record) -> None:

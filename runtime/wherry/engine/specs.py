@@ -1,18 +1,19 @@
 """What the engine knows of a kind: its commands, events and rules, by name, with their codecs."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from wherry.authoring.effect import Breaker, EffectFunction, EffectRule, Target
 from wherry.authoring.entity import Entity, Lifecycle, ReceiveTimeout
-from wherry.authoring.messages import Event, reply_type
+from wherry.authoring.messages import Event, reply_type, version_of
 from wherry.authoring.pool import Pool, PoolRule
 from wherry.authoring.supervision import RESUME, OneForOne
 from wherry.codec import Codec, codec_of
 from wherry.engine.decision import Decide
 from wherry.engine.envelope import ANSWER, Answer
+from wherry.engine.upcasting import Upcasts, sound_upcasts
 from wherry.engine.words import Words
 from wherry.errors import Misconfigured
 
@@ -38,6 +39,7 @@ class EventSpec:
     codec: Codec[Any]
     fold: Callable[[Any, Any], Any]
     pools: tuple[tuple[Pool, PoolRule], ...] = ()
+    version: int = 1
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class KindSpec:
     placed_with: Callable[[str], str] | None = None
     receive_timeout: ReceiveTimeout[Any] | None = None
     supervision: OneForOne = RESUME
+    upcasts: Upcasts = field(default_factory=dict)
+    dropped: frozenset[str] = frozenset()
 
     @cached_property
     def _initial_json(self) -> bytes:
@@ -114,7 +118,7 @@ def _effect(target: Target[Any], command: type[Any], rule: EffectRule) -> Effect
 
 
 def entity_kind(entity: Entity[Any, Any]) -> KindSpec:
-    """Compile an entity."""
+    """Compile an entity. Raises Misconfigured when an upcaster leads nowhere."""
     return KindSpec(
         name=entity.kind,
         initial=entity.initial,
@@ -127,6 +131,8 @@ def entity_kind(entity: Entity[Any, Any]) -> KindSpec:
         placed_with=entity.placed_with,
         receive_timeout=entity.receive_timeout,
         supervision=entity.supervision,
+        upcasts=sound_upcasts(entity),
+        dropped=frozenset(entity.dropped),
     )
 
 
@@ -149,4 +155,4 @@ def _commands(entity: Entity[Any, Any]) -> dict[str, CommandSpec]:
 
 def _event(entity: Entity[Any, Any], event: type[Event], fold: Callable[..., Any]) -> EventSpec:
     pools = tuple((p, p.rules[event]) for p in entity.pools if event in p.rules)
-    return EventSpec(event.__name__, codec_of(event), fold, pools)
+    return EventSpec(event.__name__, codec_of(event), fold, pools, version_of(event))

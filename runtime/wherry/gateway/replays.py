@@ -13,7 +13,7 @@ from wherry.errors import NotFound
 from wherry.gateway.shapes import Json
 from wherry.gateway.views import MOST, Entries
 from wherry.store.client import reaching
-from wherry.store.records import EntityRead, entity_reads
+from wherry.store.records import EntityRead, entity_reads, stored_event
 from wherry.wiring import Runtime
 
 _Hash = dict[bytes, bytes]
@@ -84,8 +84,8 @@ def _apply(record: Record, id_: bytes, fields: _Hash) -> None:
     if id_ != b"%d-0" % (record.version + 1):
         raise _Broken(f"its id is {id_.decode()}, not {record.version + 1}-0")
     try:
-        spec = record.spec.events[fields[b"type"].decode()]
-        after = preview(record, [spec.codec.decode(fields[b"data"])])
+        found = stored_event(record.spec, fields)
+        after = preview(record, [found[1]] if found else [])
     except Exception as error:  # the bundle's code may raise anything
         raise _Broken(f"cannot be applied: {type(error).__name__}: {error}") from error
     record.state, record.books = after.state, after.books

@@ -44,6 +44,7 @@ def event(id_: bytes, fields: dict[bytes, bytes]) -> Json:
     return {
         "version": int(id_.partition(b"-")[0]),
         "type": fields[b"type"].decode(),
+        "schema_version": int(fields.get(b"v", b"1")),
         "data": msgspec.Raw(fields[b"data"]),
         "at": instant(int(fields[b"at"])),
         "command_id": command_id,

@@ -152,6 +152,9 @@ def _any_event(kind: KindSpec, schemas: Schemas) -> Json:
     """An event of the kind; `type` says which one."""
     named = [(name, schemas.of(event.codec.of)) for name, event in kind.events.items()]
     shapes = [{"properties": {"type": {"const": name}, "data": data}} for name, data in named]
+    # What was stored by older code is shown as it was stored.
+    older = sorted({name for name, _ in kind.upcasts} | kind.dropped)
+    shapes += [{"properties": {"type": {"enum": older}}}] if older else []
     return {"allOf": [parts.ref("schemas", "Event"), {"anyOf": shapes}]}
 
 

@@ -82,9 +82,9 @@ SCHEMAS: Json = {
         updated_at=_INSTANT, stopped=_FLAG,
     ),
     "Event": _object(
-        "version type data at command_id causation_id correlation_id trace_id",
-        version=_COUNT, type=_TEXT, data=_ANYTHING, at=_INSTANT, command_id=_TEXT,
-        causation_id=_TEXT, correlation_id=_TEXT, trace_id=_or_null(_TEXT),
+        "version type schema_version data at command_id causation_id correlation_id trace_id",
+        version=_COUNT, type=_TEXT, schema_version=_COUNT, data=_ANYTHING, at=_INSTANT,
+        command_id=_TEXT, causation_id=_TEXT, correlation_id=_TEXT, trace_id=_or_null(_TEXT),
     ),
     "List": _object(
         "items next",

@@ -6,7 +6,7 @@ one by one, so what is said of them only holds while nobody writes.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from redis import Redis
@@ -15,8 +15,10 @@ from wherry.engine.book import Book
 from wherry.engine.envelope import read_envelope
 from wherry.engine.registry import Registry
 from wherry.engine.specs import EventSpec, KindSpec
+from wherry.engine.upcasting import UnknownEvent
 from wherry.errors import Invalid
 from wherry.store.keys import Keys
+from wherry.store.records import stored_event
 
 Hash = dict[bytes, bytes]
 Entries = list[tuple[bytes, Hash]]
@@ -243,15 +245,17 @@ def _audit_story(spec: KindSpec, stored: Stored) -> Iterator[str]:
 
 def _after(spec: KindSpec, now: Version, fields: Hash) -> Version:
     number, type_ = now.number + 1, fields.get(b"type", b"").decode()
-    of = spec.events.get(type_)
-    if of is None:
+    try:
+        found = stored_event(spec, fields)
+        if found is None:
+            return replace(now, number=number)
+        of, event = found
+        state = of.fold(now.state, event)
+        books = _books_after(of, now.books, event)
+    except UnknownEvent:
         return Version(
             number, now.state, now.status, now.books, f"version {number} is an unknown {type_!r}"
         )
-    try:
-        event = of.codec.decode(fields[b"data"])
-        state = of.fold(now.state, event)
-        books = _books_after(of, now.books, event)
     except Exception as error:  # noqa: BLE001 - a fold may raise anything
         return Version(
             number, now.state, now.status, now.books, f"version {number}, {type_}: {error}"

@@ -5,7 +5,7 @@ The part in braces is the hash tag: all keys of a partition live in one cluster 
 {ns:p}:inbox               stream  envelopes waiting for a turn; one field, `message`
 {ns:p}:meta                hash    cursor, epoch, barrier, halted, paused, held
 {ns:p}:<kind>:<key>        hash    version, status, at, state (JSON), snapshot, pool:...
-{ns:p}:<kind>:<key>:log    stream  events: id `<version>-0`; type, data, at, id, cause, corr, trace
+{ns:p}:<kind>:<key>:log    stream  events: id `<version>-0`; type, data, v, at, id, cause, corr, trace
 {ns:p}:timers              zset    timer id -> due time, ms
 {ns:p}:timer               hash    timer id -> envelope
 {ns:p}:effects             zset    effect id -> when it may be taken: due, or end of a lease, ms

@@ -9,7 +9,8 @@ from redis import Redis
 from wherry.engine.book import Book
 from wherry.engine.record import Record, fresh
 from wherry.engine.registry import Registry, split_address
-from wherry.engine.specs import KindSpec
+from wherry.engine.specs import EventSpec, KindSpec
+from wherry.engine.upcasting import read_event
 from wherry.store.keys import Keys
 
 if TYPE_CHECKING:
@@ -60,8 +61,14 @@ def from_log(redis: Redis, read: EntityRead, found: Hash) -> Record:
 
 def fold_event(spec: KindSpec, state: Any, fields: Hash) -> Any:
     """Return the state after a stored event."""
-    event = spec.events[fields[b"type"].decode()]
-    return event.fold(state, cast("Event", event.codec.decode(fields[b"data"])))
+    found = stored_event(spec, fields)
+    return state if found is None else found[0].fold(state, found[1])
+
+
+def stored_event(spec: KindSpec, fields: Hash) -> "tuple[EventSpec, Event] | None":
+    """Read an entry of a log; None when it counts for nothing. Raises as `read_event` does."""
+    version = int(fields.get(b"v", b"1"))
+    return read_event(spec, fields[b"type"].decode(), version, fields[b"data"])
 
 
 def _take_snapshot(record: Record, state: bytes) -> None:

@@ -1,7 +1,7 @@
 """For the authors of bundles: test entities, sagas and whole apps in memory, without Redis."""
 
 from wherry.testing.clock import START, Clock
-from wherry.testing.entities import Given, Outcome, given
+from wherry.testing.entities import Given, Outcome, StoredEvent, given, stored
 from wherry.testing.outcomes import Failed, Unknown
 from wherry.testing.sagas import Cancelled, Killed, Late, Move, Simulation, simulate
 from wherry.testing.world import Call, Logged, SagaRun, Sent, World
@@ -10,7 +10,7 @@ __all__ = [
     # Time
     "START", "Clock",
     # One entity
-    "Given", "Outcome", "given",
+    "Given", "Outcome", "StoredEvent", "given", "stored",
     # What became of an ask
     "Failed", "Unknown",
     # One saga

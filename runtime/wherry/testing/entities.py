@@ -5,7 +5,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar, cast
 
 import msgspec
 
@@ -19,11 +19,12 @@ from wherry.authoring.decisions import (
 )
 from wherry.authoring.entity import Entity
 from wherry.authoring.messages import Command, Event, Kind, Ref, reply_type
-from wherry.codec import codec_of
+from wherry.codec import codec_of, to_json
 from wherry.engine.decision import LateAnswer, asker_of
 from wherry.engine.envelope import ANSWER, Envelope
 from wherry.engine.record import PoolTimer, Record, apply, fresh, preview
 from wherry.engine.specs import KindSpec, entity_kind
+from wherry.engine.upcasting import read_event
 from wherry.engine.words import Words, read_answer
 from wherry.errors import Invalid, Rejected
 from wherry.testing.clock import START
@@ -183,16 +184,44 @@ class Outcome(Given[K, S], Generic[K, S, R]):
         return self
 
 
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event as older code has stored it."""
+
+    name: str
+    data: Mapping[str, Any]
+    version: int
+
+
+def stored(name: str, data: Mapping[str, Any] | None = None, *, version: int = 1) -> StoredEvent:
+    """Return an event as older code has stored it: for `given`, to test upcasters.
+
+    given(port, opened, stored("BerthTaken", {"berth": 3}, version=1))
+    """
+    return StoredEvent(name, data or {}, version)
+
+
 def given(
-    entity: Entity[K, S], *events: Event, key: str = "it", at: datetime = START
+    entity: Entity[K, S], *events: Event | StoredEvent, key: str = "it", at: datetime = START
 ) -> Given[K, S]:
     """Return an entity that these events have happened to.
 
     given(port, opened).when(ClosePort()).then(PortClosed())
     """
     record = fresh(entity_kind(entity), key)
-    apply(record, preview(record, events), events, [])
+    for one in events:
+        event = _upcast(record.spec, one) if isinstance(one, StoredEvent) else one
+        if event is None:
+            record.version += 1
+        else:
+            apply(record, preview(record, [event]), [event], [])
     return Given(entity, record, at)
+
+
+def _upcast(spec: KindSpec, event: StoredEvent) -> Event | None:
+    """What the code makes of a stored event; None when it counts for nothing."""
+    found = read_event(spec, event.name, event.version, to_json(event.data))
+    return None if found is None else cast("Event", found[1])
 
 
 def _require_survives_storage(spec: KindSpec, record: Record, events: Sequence[Event]) -> None:
