@@ -2,8 +2,10 @@
 
 from wherry.http.console import assets
 from wherry.http.console.actions import Actions
+from wherry.http.console.entities import EntityPages
 from wherry.http.console.home import Home
 from wherry.http.console.pages import Endpoint, Pages
+from wherry.http.console.sagas import SagaPages
 from wherry.http.roles import Door, Guarded, anyone, invoke, operate, read
 from wherry.http.service import Service
 
@@ -22,9 +24,16 @@ def console_routes(service: Service) -> list[Guarded]:
         return operate(pages.guarded(endpoint))
 
     home, actions = Home(service, pages), Actions(service)
+    entities, sagas = EntityPages(service, pages), SagaPages(service, pages)
     return [
         Guarded("/console/static/{name}", get=anyone(assets.serve)),
         Guarded("/console", get=page(home.show)),
+        Guarded("/console/entities", get=page(entities.kinds)),
+        Guarded("/console/entities/{kind}", get=page(entities.listed)),
+        Guarded("/console/entities/{kind}/{key}", get=page(entities.show)),
+        Guarded("/console/sagas", get=page(sagas.names)),
+        Guarded("/console/sagas/{saga}", get=page(sagas.listed)),
+        Guarded("/console/sagas/{saga}/{id}", get=page(sagas.show)),
         Guarded("/console/do/restart", post=mends(actions.restart)),
         Guarded("/console/do/retry-call", post=mends(actions.retry_call)),
         Guarded("/console/do/cancel", post=sends(actions.cancel)),

@@ -9,6 +9,8 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from wherry.http.console import assets
+from wherry.http.console.gantt import gantt, span
+from wherry.http.console.plan import plan
 
 FOLDER = Path(__file__).parent / "templates"
 
@@ -23,7 +25,10 @@ def environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.filters |= {"pretty": pretty, "compact": compact, "part": part, "clock": clock}
+    made.filters |= {
+        "pretty": pretty, "compact": compact, "part": part, "clock": clock, "took": took,
+        "plan": plan, "gantt": gantt,
+    }  # fmt: skip
     made.globals |= {"asset": assets.url, "entity_path": entity_path, "now": now}
     return made
 
@@ -49,6 +54,13 @@ def clock(instant: str) -> str:
     today = datetime.now(UTC).date().isoformat()
     date, _, time = instant.partition("T")
     return time.removesuffix("Z") if date == today else f"{date} {time[:8]}"
+
+
+def took(since: str, until: str) -> str:
+    """How long something took."""
+    return span(
+        1000 * (datetime.fromisoformat(until) - datetime.fromisoformat(since)).total_seconds()
+    )
 
 
 def now() -> str:

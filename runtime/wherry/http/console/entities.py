@@ -1,0 +1,65 @@
+"""Entities: their kinds, the list of a kind, and the page of one."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from wherry.gateway.history import history
+from wherry.gateway.populations import populations
+from wherry.gateway.shapes import Json
+from wherry.gateway.surroundings import Surroundings
+from wherry.gateway.views import statuses
+from wherry.http.console.pages import Pages, query
+from wherry.http.entities import NEWEST
+from wherry.http.service import Service
+
+#: Rows of a list, and events of a page.
+PAGE = 50
+_EVENTS = 20
+
+
+class EntityPages:
+    """The pages of entities."""
+
+    def __init__(self, service: Service, pages: Pages) -> None:
+        self._service = service
+        self._pages = pages
+        self._surroundings = Surroundings(service.runtime)
+
+    async def kinds(self, request: Request) -> Response:
+        """Every kind, and how many there are of it."""
+        query(request)
+        found = await self._service.read(populations, self._service.runtime)
+        return self._pages.show(request, "kinds.html", {"items": found["entities"]})
+
+    async def listed(self, request: Request) -> Response:
+        """The entities of a kind, newest change first."""
+        asked = query(request, "status", "cursor")
+        kind, status = request.path_params["kind"], asked.text("status")
+        views = self._service.views
+        page = await self._service.read(views.entities, kind, status, PAGE, asked.text("cursor"))
+        known = statuses(self._service.runtime.registry.kind(kind))
+        shown = {"kind": kind, "status": status or None, "statuses": known, **page}
+        return self._pages.show(request, "entities.html", shown)
+
+    async def show(self, request: Request) -> Response:
+        """One entity: now, or as it was at a version."""
+        at = query(request, "at").number("at", 1, NEWEST)
+        address = f"{request.path_params['kind']}/{request.path_params['key']}"
+        return self._pages.show(
+            request, "entity.html", await self._service.read(self._entity, address, at)
+        )
+
+    def _entity(self, address: str, at: int | None) -> Json:
+        views, runtime = self._service.views, self._service.runtime
+        now = views.state(address)
+        shown = now if at in {None, now["version"]} else views.state(address, at)
+        told = history(runtime, address, shown["version"], _EVENTS)
+        kind = runtime.registry.kind(shown["kind"])
+        return {
+            **shown,
+            "stopped": now.get("stopped", False),
+            "newest": now["version"],
+            "history": told,
+            **self._surroundings.of(address),
+            "commands": sorted(c.name for c in kind.commands.values() if not c.internal),
+        }
