@@ -8,6 +8,7 @@ from cyclopts import App, Parameter
 
 from wherry.cli.failure import about
 from wherry.cli.options import NOTHING, PROCESSES, Common
+from wherry.cli.ready import say_ready
 from wherry.cli.session import find_server, load, open_runtime, require_server
 
 if TYPE_CHECKING:
@@ -104,7 +105,10 @@ def serve(
     port: Annotated[str | None, Parameter(help="Port to listen at; 0 takes a free one.")] = None,
     common: Common = NOTHING,
 ) -> int:
-    """Serve HTTP until SIGTERM or Ctrl-C; requests that have begun are answered."""
+    """Serve HTTP until SIGTERM or Ctrl-C; requests that have begun are answered.
+
+    Prints one line when it listens; with -o json: {"event":"ready","url","redis_url","pid"}.
+    """
     from wherry.http.security.access import access_of
     from wherry.http.serve import run
     from wherry.http.service import Service
@@ -120,7 +124,12 @@ def serve(
             _open_safely(settings), settings.wait, settings.backlog_limit,
             access=access_of(settings), audit_limit=settings.audit_limit,
         )  # fmt: skip
-        run(service, settings.host, settings.port, lambda url: announce(url=url))
+
+        def ready(url: str) -> None:
+            announce(url=url)
+            say_ready(common, url, settings.redis_url)
+
+        run(service, settings.host, settings.port, ready)
     return 0
 
 

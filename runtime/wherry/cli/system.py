@@ -1,7 +1,5 @@
 """`wherry dev` and `wherry up`: everything on this machine, with one command."""
 
-import json
-import os
 import signal
 import threading
 from dataclasses import asdict, dataclass
@@ -12,7 +10,7 @@ from cyclopts import App, Parameter
 
 from wherry.cli.failure import Failed, about, warn
 from wherry.cli.options import NOTHING, RUN, Common, Flag
-from wherry.cli.output import Output, line
+from wherry.cli.ready import say_ready
 from wherry.cli.session import bundles_folder, load
 from wherry.supervisor.health import has_console
 from wherry.supervisor.process import StartFailed
@@ -109,12 +107,5 @@ def stop_on_signals() -> threading.Event:
 
 
 def _say(system: System, event: str, common: Common) -> None:
-    if Output(common.output).format == "table":
-        console = f"   console {system.url}/console" if has_console(system.url) else ""
-        line(f"wherry is {event} at {system.url}{console}   stop it with Ctrl-C")
-        return
-    line(
-        json.dumps(
-            {"event": event, "url": system.url, "redis_url": system.redis_url, "pid": os.getpid()}
-        )
-    )
+    console = f"{system.url}/console" if has_console(system.url) else ""
+    say_ready(common, system.url, system.redis_url, event=event, console=console)
