@@ -19,6 +19,7 @@ from wherry.authoring.saga import Saga, Step
 from wherry.codec import to_json
 from wherry.engine.changes import Changes, Entry, stream_id
 from wherry.engine.envelope import EMPTY, Envelope, Result, raw_body
+from wherry.engine.holding import Holding
 from wherry.engine.record import Record
 from wherry.engine.registry import Registry, check, split_address
 from wherry.engine.supervision import Attention
@@ -27,6 +28,7 @@ from wherry.errors import Rejected
 from wherry.store import library
 from wherry.store.calls import Sending
 from wherry.store.client import Committed, Refused, Store
+from wherry.store.pauses import PauseStore
 from wherry.store.records import fold_event
 
 NOW = 1_800_000_000_000
@@ -519,6 +521,8 @@ class Pump:
     partition: int
     cursor: str = ""
     barrier: str = "0-0"
+    epoch: int = 0
+    holding: Holding = field(default_factory=Holding)
     records: dict[str, Record] = field(default_factory=dict)
     pending: Changes | None = None
 
@@ -533,16 +537,21 @@ class Pump:
     def compute(self, batch: int = 256) -> bool:
         store, number = self.yard.store, self.partition
         if not self.cursor:
-            self.cursor, self.barrier = store.position(number)
+            found = PauseStore(store).standing(number)
+            self.cursor, self.barrier = found.cursor, found.barrier
+            self.epoch, self.holding = found.epoch, found.holding
         entries = store.read({number: self.cursor}, count=batch, block_ms=None).get(number, [])
-        return bool(entries) and self.process(entries)
+        return bool(entries or self.holding.ready) and self.process(entries, batch)
 
-    def process(self, entries: list[Entry]) -> bool:
-        changes = Changes(self.partition, self.cursor, self.yard.now)
+    def process(self, entries: list[Entry], batch: int = 256) -> bool:
+        changes = Changes(self.partition, self.cursor, self.yard.now, epoch=self.epoch)
         turn = Turn(
             self.yard.registry, changes, self._load, self._reload, "v1", stream_id(self.barrier),
-            self._attention(),
+            self._attention(), holding=self.holding,
         )  # fmt: skip
+        if self.holding.ready:
+            ready = sorted(self.holding.ready)
+            turn.release(PauseStore(self.yard.store).held(self.partition, ready, batch))
         self.pending = turn.run(entries)
         return True
 
@@ -554,8 +563,9 @@ class Pump:
             self.cursor = ""
             self.records.clear()
         else:
-            self.cursor = changes.upto
+            self.cursor = changes.upto or self.cursor
             self.barrier = outcome.barrier or self.barrier
+            self.epoch += 1 if changes.released else 0
         return outcome
 
     def _load(self, addresses: Any) -> dict[str, Record]:
