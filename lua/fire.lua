@@ -1,22 +1,25 @@
 --[[
-fire: move the timers that are due into the inbox, the earliest first.
+fire: move the timers that are due into the inbox, the earliest first; none while the partition is
+halted.
 
 KEYS     1 timers  zset    timer id -> due time, ms
          2 timer   hash    timer id -> envelope
          3 inbox   stream  envelopes waiting for a turn
+         4 meta    hash    of the partition: halted
 
 ARGV     1 now     ms
          2 limit   how many at most
 
-Answers  {"FIRED", count, next}  next = due time of the earliest that is left, "" when none is
+Answers  {"FIRED", count, next}  next = due time of the earliest that is left; "" when none is, or
+                                 none may go
          {"INVALID", what}       nothing written
 ]]
 
 --- @include "lib/check"
 --- @include "lib/due"
 
-local FIRE_NAMES = { "timers", "timer", "inbox" }
-local FIRE_TYPES = { "zset", "hash", "stream" }
+local FIRE_NAMES = { "timers", "timer", "inbox", "meta" }
+local FIRE_TYPES = { "zset", "hash", "stream", "hash" }
 
 local function fire(keys, args)
   local timers, timer, inbox = keys[1], keys[2], keys[3]
@@ -29,6 +32,9 @@ local function fire(keys, args)
     return { "INVALID", wrong }
   end
 
+  if redis.call("HEXISTS", keys[4], "halted") == 1 then
+    return { "FIRED", 0, "" }
+  end
   local due = redis.call("ZRANGEBYSCORE", timers, "-inf", now, "LIMIT", 0, limit)
   for _, id in ipairs(due) do
     local envelope = redis.call("HGET", timer, id)

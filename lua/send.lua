@@ -2,7 +2,7 @@
 send: put a command from outside into the inbox of its partition, once.
 
 KEYS     1 inbox    stream  envelopes waiting for a turn
-         2 meta     hash    of the partition
+         2 meta     hash    of the partition: paused, held
          3 result   string  of this command: pending, then what became of it
          4 idem     string  of the idempotency key; the result's key when there is none
          5 timers   zset    timer id -> due time, ms
@@ -13,7 +13,7 @@ KEYS     1 inbox    stream  envelopes waiting for a turn
 ARGV     1 envelope     JSON
          2 id           of the command
          3 now          ms
-         4 backlog      how many envelopes may wait
+         4 backlog      how many envelopes may wait, those that are held back included
          5 fingerprint  of the request; empty without an idempotency key
          6 ttl          of the idempotency key, ms
          7 due          ms; empty to send at once
@@ -92,10 +92,11 @@ local function send(keys, args)
   if became then
     return { "DUPLICATE", should_wake(pumps, wake, now), became, id }
   end
-  if redis.call("HGET", meta, "paused") then
+  local paused, held = unpack(redis.call("HMGET", meta, "paused", "held"))
+  if paused then
     return { "PAUSED" }
   end
-  local waiting = redis.call("XLEN", inbox)
+  local waiting = redis.call("XLEN", inbox) + (tonumber(held) or 0)
   if waiting >= tonumber(backlog) then
     return { "OVERLOADED", waiting }
   end

@@ -1,5 +1,6 @@
 --[[
-take: a runner gets the calls to the outside world that are due, the earliest first.
+take: a runner gets the calls to the outside world that are due, the earliest first; none while the
+partition is halted.
 
 Each is the runner's until its lease ends, unless it renews it. A call whose lease has ended is due
 again: its runner was lost, and nobody knows whether the call was made.
@@ -7,13 +8,15 @@ again: its runner was lost, and nobody knows whether the call was made.
 KEYS     1 effects  zset  effect id -> when it may be taken, ms
          2 effect   hash  effect id -> envelope
          3 attempt  hash  effect id -> how far it is; see lib/attempt.lua
+         4 meta     hash  of the partition: halted
 
 ARGV     1 now      ms
          2 lease    ms from now
          3 limit    how many at most
 
 Answers  {"TAKEN", next, and for each call: id, envelope, n, made, lost, note}
-                              next = when the earliest of all may be taken, "" when none is left;
+                              next = when the earliest of all may be taken; "" when none is left,
+                              or none may go;
                               n = the runner's proof that it has the call; made = number of this
                               attempt, from 1; lost = 1 when the runner before was lost, else 0;
                               note = what the last attempt that ended left, or ""
@@ -26,8 +29,8 @@ A call without an envelope is dropped.
 --- @include "lib/due"
 --- @include "lib/attempt"
 
-local TAKE_NAMES = { "effects", "effect", "attempt" }
-local TAKE_TYPES = { "zset", "hash", "hash" }
+local TAKE_NAMES = { "effects", "effect", "attempt", "meta" }
+local TAKE_TYPES = { "zset", "hash", "hash", "hash" }
 
 -- Adds the words of one call to the answer.
 local function take_call(answer, keys, id, ends)
@@ -57,6 +60,9 @@ local function take(keys, args)
     return { "INVALID", wrong }
   end
 
+  if redis.call("HEXISTS", keys[4], "halted") == 1 then
+    return { "TAKEN", "" }
+  end
   local ends = string.format("%.0f", tonumber(now) + tonumber(lease))
   local answer = { "TAKEN", "" }
   for _, id in ipairs(redis.call("ZRANGEBYSCORE", effects, "-inf", now, "LIMIT", 0, limit)) do
