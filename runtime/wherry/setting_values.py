@@ -50,15 +50,6 @@ def web_address() -> Reader[str]:
     return Reader(_web_address, "empty, or https:// and an address; http:// on this machine only")
 
 
-def names() -> Reader[str]:
-    """Names of fields, with commas between them."""
-    pattern = re.compile(r"[a-z0-9_]*( *, *[a-z0-9_]+)*", re.IGNORECASE)
-    return Reader(
-        lambda value: value if value == "" else _match(pattern, value),
-        "names with commas between them, or empty",
-    )
-
-
 def rate() -> Reader[float]:
     """How many in a second; 0 for no limit."""
     return Reader(

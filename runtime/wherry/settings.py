@@ -26,7 +26,6 @@ from wherry.setting_values import (
     duration,
     folder,
     matching,
-    names,
     optional,
     rate,
     redis_url,
@@ -36,12 +35,6 @@ from wherry.setting_values import (
 )
 
 T = TypeVar("T")
-
-#: Fields that hold what nobody should read over a shoulder.
-REDACTED = (
-    "authorization, card, cookie, credential, credentials, cvc, cvv, iban, pan, passphrase,"
-    " password, pin, private_key, secret, ssn, token"
-)
 
 
 def _setting(default: T, reader: Reader[T]) -> T:
@@ -98,8 +91,6 @@ class Settings:
     rate_limit: float = _setting(0.0, rate())
     #: Entries of the audit that are kept, about; older ones go.
     audit_limit: int = _setting(100_000, whole(100, 100_000_000))
-    #: Fields whose values are not shown to people and not logged, by a word of their names.
-    redact: str = _setting(REDACTED, names())
 
     def __post_init__(self) -> None:
         for name, reader in _READERS.items():

@@ -25,13 +25,23 @@ class StandIn:
 
 
 class App:
-    """What a bundle exports as `app`; several add up to one deployment."""
+    """What a bundle exports as `app`; several add up to one deployment.
 
-    def __init__(self, parts: Iterable[Part], *, stand_ins: Iterable[StandIn] = ()) -> None:
+    `redact` names fields whose values are neither shown nor logged, beside those that never are.
+    """
+
+    def __init__(
+        self,
+        parts: Iterable[Part],
+        *,
+        stand_ins: Iterable[StandIn] = (),
+        redact: Iterable[str] = (),
+    ) -> None:
         self.entities: dict[str, Entity[Any, Any]] = {}
         self.sagas: dict[str, Saga[Any, Any, Any]] = {}
         self.targets: dict[str, Target[Any]] = {}
         self.stand_ins = tuple(stand_ins)
+        self.redact = tuple(redact)
         kinds: set[str] = set()
         for part in parts:
             if part.kind in kinds:
@@ -46,7 +56,11 @@ class App:
                     self.targets[part.kind] = part
 
     def __add__(self, other: "App") -> "App":
-        return App([*self._parts(), *other._parts()], stand_ins=self.stand_ins + other.stand_ins)
+        return App(
+            [*self._parts(), *other._parts()],
+            stand_ins=self.stand_ins + other.stand_ins,
+            redact=self.redact + other.redact,
+        )
 
     def _parts(self) -> list[Part]:
         return [*self.entities.values(), *self.sagas.values(), *self.targets.values()]

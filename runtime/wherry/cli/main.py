@@ -9,7 +9,9 @@ from importlib.metadata import PackageNotFoundError, version
 from cyclopts import App, CycloptsError
 
 from wherry.cli import (
+    api_keys,
     attention,
+    audit,
     completion,
     dead,
     demo,
@@ -29,6 +31,7 @@ from wherry.cli import (
     top,
     whoami,
 )
+from wherry.cli.deeds import hear
 from wherry.cli.failure import USAGE, Failed, crash, tell
 from wherry.cli.options import NOTHING, OPERATE, Common
 from wherry.cli.output import Output, line
@@ -54,7 +57,7 @@ def build() -> App:
     )
     for group in (
         init, system, demo, send, read, sagas, attention, effects, queues, dead, replay, keys,
-        doctor, whoami, top, openapi, deploy, processes,
+        doctor, whoami, api_keys, audit, top, openapi, deploy, processes,
         completion,
     ):  # fmt: skip
         group.add_to(app)
@@ -83,7 +86,10 @@ def main(words: Sequence[str] | None = None) -> None:
 def _run(words: Sequence[str]) -> int:
     debug = "--debug" in words or bool(os.environ.get("WHERRY_DEBUG"))
     try:
-        code = build()(words, exit_on_error=False, print_error=False, result_action="return_value")
+        app = build()
+        chain, _, rest = app.parse_commands(words)
+        hear(chain, rest)
+        code = app(words, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
     except CycloptsError as error:
         return _misused(error)

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wherry.cli.deeds import audited
 from wherry.cli.failure import UNREACHABLE, Failed, about, usage
 from wherry.cli.options import Common
 from wherry.cli.output import Output
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from wherry.gateway.sending import Sender
     from wherry.gateway.views import Views
     from wherry.settings import LoadedSettings, Settings
+    from wherry.store.client import Store
     from wherry.wiring import Connect, Runtime
 
 
@@ -101,9 +103,35 @@ def session(
         require_server(settings, subject)
         runtime = (opened or open_runtime)(settings)
         try:
-            yield Session(runtime, settings, Output(common.output))
+            with audited(runtime.store, settings.audit_limit, runtime.registry.redactor):
+                yield Session(runtime, settings, Output(common.output))
         finally:
             runtime.redis.close()
+
+
+@dataclass
+class StoreSession:
+    """What a command works with that needs no code of bundles, and no deployment."""
+
+    store: "Store"
+    out: Output
+
+
+@contextmanager
+def store_only(common: Common, subject: str, next_step: str) -> Iterator[StoreSession]:
+    """Open a session without any bundle; errors are handled as in `session`."""
+    from wherry.redaction import Redactor
+    from wherry.store.client import Store, connect_for_a_caller
+
+    with about(subject, next_step):
+        settings = find_server(load(common)).settings
+        require_server(settings, subject)
+        store = Store(connect_for_a_caller(settings.redis_url), settings.namespace)
+        try:
+            with audited(store, settings.audit_limit, Redactor()):
+                yield StoreSession(store, Output(common.output))
+        finally:
+            store.redis.close()
 
 
 def load(common: Common, **flags: Any) -> "LoadedSettings":

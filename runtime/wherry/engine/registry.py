@@ -20,6 +20,7 @@ from wherry.engine.specs import (
     target_spec,
 )
 from wherry.errors import Misconfigured, NotFound
+from wherry.redaction import Redactor
 
 
 @dataclass
@@ -37,6 +38,7 @@ class Registry:
         for saga in self.app.sagas.values():
             self.kinds[saga.kind] = saga_kind(saga, self.reply_of)
         self.targets = {target.kind: target_spec(target) for target in self.app.targets.values()}
+        self.redactor = Redactor(self.app.redact)
         self.partition_of = lru_cache(maxsize=100_000)(self._partition_of)
 
     def kind(self, name: str) -> KindSpec:

@@ -12,7 +12,8 @@ import hmac
 import re
 import secrets
 import string
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import cast
 
 import msgspec
@@ -21,8 +22,7 @@ from wherry.errors import Fault, Invalid, NotFound
 from wherry.gateway import shapes
 from wherry.gateway.shapes import Json
 from wherry.roles import ROLES, Role, known
-from wherry.store.client import reaching
-from wherry.wiring import Runtime
+from wherry.store.client import Store, reaching
 
 #: Servers read all of them every few seconds.
 MOST = 1_000
@@ -61,7 +61,9 @@ class Ring:
     """All keys of a namespace, as they were when they were read."""
 
     def __init__(self, stored: Mapping[bytes, bytes]) -> None:
-        self.keys = {id_.decode(): _read(kept) for id_, kept in stored.items()}
+        #: Whether there is nothing at all; what cannot be read opens no door, and is something.
+        self.is_empty = not stored
+        self.keys = dict(_readable(stored))
 
     def find(self, presented: str, now_ms: int) -> tuple[str, ApiKey] | None:
         """The id and the key that were presented, if they are good.
@@ -81,10 +83,10 @@ class Ring:
 class ApiKeys:
     """The keys of a namespace, for an operator."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._redis = runtime.redis
-        self._store = runtime.store
-        self._keys = runtime.store.keys
+    def __init__(self, store: Store) -> None:
+        self._redis = store.redis
+        self._store = store
+        self._keys = store.keys
 
     def create(self, name: str, roles: list[str], expires_s: float | None = None) -> Json:
         """Make a key. The answer has its secret, which nobody can find out later."""
@@ -108,6 +110,10 @@ class ApiKeys:
             used = cast("dict[bytes, bytes]", self._redis.hgetall(self._keys.api_keys_used))
         rows = sorted(ring.keys.items(), key=lambda pair: pair[1].created_at, reverse=True)
         return {"items": [_shown(id_, key, now_ms, used.get(id_.encode())) for id_, key in rows]}
+
+    def show(self, id_: str) -> Json:
+        """One key. Raises NotFound."""
+        return _shown(id_, self._find(id_), self._store.now_ms(), None)
 
     def revoke(self, id_: str) -> Json:
         """Let a key open nothing any more. Raises NotFound."""
@@ -146,6 +152,12 @@ class ApiKeys:
     def _write(self, id_: str, key: ApiKey) -> None:
         with reaching():
             self._redis.hset(self._keys.api_keys, id_, msgspec.json.encode(key))
+
+
+def _readable(stored: Mapping[bytes, bytes]) -> Iterator[tuple[str, ApiKey]]:
+    for id_, kept in stored.items():
+        with suppress(msgspec.DecodeError, UnicodeError):
+            yield id_.decode(), _read(kept)
 
 
 def _roles(names: list[str]) -> frozenset[Role]:

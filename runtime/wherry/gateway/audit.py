@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from wherry.gateway import shapes
 from wherry.gateway.shapes import Json
-from wherry.store.client import reaching
-from wherry.wiring import Runtime
+from wherry.store.client import Store, reaching
 
 if TYPE_CHECKING:
     from wherry.gateway.views import Entries
@@ -55,9 +54,9 @@ def writing(key: str, deed: Deed, keep: int) -> list[str | int]:
 class Audit:
     """The audit of a namespace."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._redis = runtime.redis
-        self._key = runtime.store.keys.audit
+    def __init__(self, store: Store) -> None:
+        self._redis = store.redis
+        self._key = store.keys.audit
 
     def write(self, deed: Deed, keep: int) -> None:
         """Write a deed down."""
@@ -72,7 +71,6 @@ class Audit:
 
     def follow(self) -> Iterator[Json]:
         """The deeds from now on, as they are done."""
-        after = "$"
         with reaching():
             last = cast("Entries", self._redis.xrevrange(self._key, count=1))
         after = last[0][0].decode() if last else "0-0"

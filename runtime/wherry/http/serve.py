@@ -52,7 +52,7 @@ def serve(
 
 def run(service: Service, host: str, port: int, ready: Callable[[str], None]) -> None:
     """Serve with a service that was put together elsewhere; all else is as `serve` does it."""
-    if not (service.access.is_configured or ApiKeys(service.runtime).any()):
+    if not (service.access.is_configured or ApiKeys(service.runtime.store).any()):
         require_loopback(host)
     listener = _listen(host, port)
     url = _url(listener)

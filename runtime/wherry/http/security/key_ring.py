@@ -38,7 +38,7 @@ class KeyRing:
     async def is_empty(self) -> bool:
         """Whether there never was a key. Raises Unreachable."""
         await self._refresh()
-        return not self._ring.keys
+        return self._ring.is_empty
 
     async def caller(self, presented: str, now_ms: int) -> Caller | None:
         """Whose key it is; None when it opens nothing. Raises Unreachable."""
