@@ -28,6 +28,15 @@ P = TypeVar("P")
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """The functions of a step as its author wrote them: their annotations tell types."""
+
+    ask: Callable[..., Any]
+    keep: Callable[..., Any] | None
+    undo: Callable[..., Any] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Part(Generic[S]):
     """A step as the runtime sees it: `items(state)` gives one argument for each ask."""
 
@@ -36,6 +45,7 @@ class Part(Generic[S]):
     ask: Callable[[S, Any], Ask[Any, Any]]
     keep: Callable[[S, Any, Any], S] | None
     undo: Callable[[S, Any], Tell[Any]] | None
+    written: Written
     repeated: bool = False
 
     def label(self, index: int) -> str:
@@ -62,6 +72,7 @@ def Step(  # noqa: N802 - reads as the class that it makes
         lambda state, _: ask(state),
         None if keep is None else (lambda state, _, reply: keep(state, reply)),
         None if undo is None else (lambda state, _: undo(state)),
+        Written(ask, keep, undo),
     )
 
 
@@ -74,7 +85,7 @@ def Each(  # noqa: N802 - reads as the class that it makes
     undo: Callable[[S, P], Tell[Any]] | None = None,
 ) -> Part[S]:
     """One ask for each item of `of(state)`, at the same time; `keep` must not change the items."""
-    return Part(name, of, ask, keep, undo, repeated=True)
+    return Part(name, of, ask, keep, undo, Written(ask, keep, undo), repeated=True)
 
 
 class Saga(Generic[I, S, R]):
