@@ -27,7 +27,10 @@ def test_a_dead_letter_can_be_seen_retried_and_dropped(wherry: Wherry) -> None:
     same = shown["command_id"]
     assert eventually(lambda: same in wherry("dead", "list").out)
     again = next(r["id"] for r in wherry("dead", "list").json["items"] if r["command_id"] == same)
-    assert wherry("dead", "drop", again).json["status"] == "dropped"
+    refused = wherry("dead", "drop", again)
+    assert (refused.code, refused.out) == (2, "")
+    assert "--yes" in refused.err
+    assert wherry("dead", "drop", again, "--yes").json["status"] == "dropped"
     assert wherry("dead", "drop", again).code == 4
 
 

@@ -87,7 +87,7 @@ def drop(
     consent: Consent = ASK,
     common: Common = NOTHING,
 ) -> int:
-    """Forget a dead letter, or many."""
+    """Forget a dead letter, or many, for good: their messages are lost."""
     return _do("drop", letter, many, consent, common)
 
 
@@ -117,7 +117,12 @@ def _many(s: Session, verb: "Verb", many: Many, consent: Consent) -> None:
 def _one(s: Session, verb: "Verb", letter: str, consent: Consent) -> dict[str, Any]:
     if consent.dry_run:
         return s.dead.each(verb, [s.dead.show(letter)], dry_run=True)[0]
-    return s.dead.retry(letter) if verb == "retry" else s.dead.drop(letter)
+    if verb == "retry":
+        return s.dead.retry(letter)
+    subject = f"dead letter {letter}"
+    shown = s.dead.show(letter)
+    confirmed(f"Drop {shown['type']} to {shown['entity']} for good?", subject, consent)
+    return s.dead.drop(letter)
 
 
 def _wanted(chosen: Filter) -> "Wanted":
