@@ -89,7 +89,7 @@ def _write(store: "Store", keep: int, said: Said, subject: str, outcome: str) ->
 
     try:
         Audit(store).write(
-            Deed(store.now_ms(), _who(), "cli", said.name, subject, outcome), keep
+            Deed(store.now_ms(), who(), "cli", said.name, subject, outcome), keep
         )  # fmt: skip
     except WherryError as error:
         warn(f"warning: the audit does not tell of this: {error}")
@@ -120,7 +120,8 @@ def _code(error: WherryError | Failed) -> str:
     return f"exit {error.exit_code}" if isinstance(error, Failed) else of_error(error).code
 
 
-def _who() -> str:
+def who() -> str:
+    """Who gives commands on this terminal: `user@host`."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container may have a user without a name

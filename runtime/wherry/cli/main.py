@@ -21,6 +21,7 @@ from wherry.cli import (
     init,
     keys,
     openapi,
+    pauses,
     processes,
     queues,
     read,
@@ -56,9 +57,8 @@ def build() -> App:
         help_format="plaintext",
     )
     for group in (
-        init, system, demo, send, read, sagas, attention, effects, queues, dead, replay, keys,
-        doctor, whoami, api_keys, audit, top, openapi, deploy, processes,
-        completion,
+        init, system, demo, send, read, sagas, attention, effects, queues, pauses, dead, replay,
+        keys, doctor, whoami, api_keys, audit, top, openapi, deploy, processes, completion,
     ):  # fmt: skip
         group.add_to(app)
     app.command(show_version, name="version", group=OPERATE)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from wherry.gateway.breakers import Breakers
     from wherry.gateway.dead import DeadLetters
     from wherry.gateway.effects import Effects
+    from wherry.gateway.pauses import Pauses
     from wherry.gateway.queues import Queues
     from wherry.gateway.sending import Sender
     from wherry.gateway.views import Views
@@ -78,6 +79,13 @@ class Session:
         from wherry.gateway.breakers import Breakers
 
         return Breakers(self.runtime)
+
+    @cached_property
+    def pauses(self) -> "Pauses":
+        """What rests."""
+        from wherry.gateway.pauses import Pauses
+
+        return Pauses(self.runtime, self.sender)
 
     @cached_property
     def queues(self) -> "Queues":

@@ -16,9 +16,11 @@ from wherry.http.effects import Effects
 from wherry.http.entities import Entities
 from wherry.http.health import Health
 from wherry.http.metrics import Meters
+from wherry.http.pauses import Paused
 from wherry.http.problems import HANDLERS
 from wherry.http.queues import Queues
 from wherry.http.reference import Reference
+from wherry.http.renewal import renewal
 from wherry.http.roles import Guarded, anyone, invoke, operate, read
 from wherry.http.sagas import Sagas
 from wherry.http.service import Service
@@ -32,7 +34,8 @@ def build_app(service: Service, more: Sequence[BaseRoute] = ()) -> ASGIApp:
     async def life(app: Starlette) -> AsyncIterator[None]:
         del app
         await service.courier.start()
-        yield
+        async with renewal(service):
+            yield
         await service.courier.stop()
 
     meters = Meters(service)
@@ -49,6 +52,7 @@ def _routes(service: Service, meters: Meters) -> list[Guarded]:
     commands, entities = Commands(service), Entities(service)
     health, reference = Health(service), Reference(service)
     attention, effects = Attention(service), Effects(service)
+    paused = Paused(service)
     return [
         Guarded("/v1/sagas/{name}", get=read(sagas.listed), post=invoke(sagas.start)),
         Guarded("/v1/sagas/{name}/{id}", get=read(sagas.show)),
@@ -62,6 +66,8 @@ def _routes(service: Service, meters: Meters) -> list[Guarded]:
         Guarded("/v1/effects/{id}/resolve", post=operate(effects.resolve)),
         Guarded("/v1/breakers", get=read(effects.breakers)),
         Guarded("/v1/queues", get=read(Queues(service).listed)),
+        Guarded("/v1/paused", get=read(paused.listed), post=operate(paused.pause)),
+        Guarded("/v1/paused/resume", post=operate(paused.resume)),
         Guarded("/v1/dead", get=read(dead.listed)),
         Guarded("/v1/dead/retry", post=operate(dead.retry_all)),
         Guarded("/v1/dead/{id}", get=read(dead.show)),

@@ -11,6 +11,7 @@ from wherry.gateway.attention import AttentionList
 from wherry.gateway.breakers import Breakers
 from wherry.gateway.dead import DeadLetters
 from wherry.gateway.effects import Effects
+from wherry.gateway.pauses import Pauses
 from wherry.gateway.queues import Queues
 from wherry.gateway.sending import Sender
 from wherry.gateway.views import Views
@@ -50,6 +51,7 @@ class Service:
     attention: AttentionList = field(init=False)
     effects: Effects = field(init=False)
     breakers: Breakers = field(init=False)
+    pauses: Pauses = field(init=False)
     queues: Queues = field(init=False)
     courier: Courier = field(init=False)
     guard: Guard = field(init=False)
@@ -64,6 +66,7 @@ class Service:
         self.attention = AttentionList(self.runtime)
         self.effects = Effects(self.runtime, sender)
         self.breakers = Breakers(self.runtime)
+        self.pauses = Pauses(self.runtime, sender)
         self.queues = Queues(self.runtime)
         self.courier = Courier(self.runtime, sender)
         keys = self.runtime.store.keys
