@@ -22,6 +22,7 @@ from wherry.errors import Misconfigured, WherryError
 from wherry.store import library, releases
 from wherry.store.client import reaching
 from wherry.store.releases import Release
+from wherry.store.repair import repair_many
 from wherry.store.server_check import require_safe
 from wherry.wiring import Runtime, take_code
 
@@ -100,8 +101,8 @@ def deploy(
         _take_back(runtime, preview.before, release)
         raise Breaking(replace(preview, replayed=again))
     stale = sorted({*preview.replayed.stale, *again.stale})
-    repaired = runtime.store.repair_many(runtime.registry, stale) if stale else 0
-    return Deployed(release, preview, repaired, kept)
+    mended = repair_many(runtime.store, runtime.registry, stale, code=release.version)
+    return Deployed(release, preview, sum(1 for one in mended if one.count), kept)
 
 
 def go_back(runtime: Runtime) -> Release:

@@ -7,6 +7,7 @@ from typing import Any, cast
 from wherry.authoring.messages import KEY_PATTERN
 from wherry.engine.envelope import Result, read_envelope
 from wherry.engine.record import fresh, usable
+from wherry.engine.registry import Registry
 from wherry.engine.specs import KindSpec
 from wherry.errors import Fault, Invalid, NotFound
 from wherry.gateway import shapes
@@ -31,7 +32,10 @@ class Views:
         self._runtime = runtime
         self._redis = runtime.redis
         self._keys = runtime.store.keys
-        self._registry = runtime.registry
+
+    @property
+    def _registry(self) -> Registry:
+        return self._runtime.registry  # another one after a deployment
 
     # -- one entity --------------------------------------------------------------------------------
 

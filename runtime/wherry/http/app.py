@@ -16,6 +16,7 @@ from wherry.http.effects import Effects
 from wherry.http.entities import Entities
 from wherry.http.health import Health
 from wherry.http.metrics import Meters
+from wherry.http.operators import Operators
 from wherry.http.pauses import Paused
 from wherry.http.problems import HANDLERS
 from wherry.http.queues import Queues
@@ -52,6 +53,7 @@ def _routes(service: Service, meters: Meters) -> list[Guarded]:
     commands, entities = Commands(service), Entities(service)
     health, reference = Health(service), Reference(service)
     attention, effects = Attention(service), Effects(service)
+    operators = Operators(service)
     paused = Paused(service)
     return [
         Guarded("/v1/sagas/{name}", get=read(sagas.listed), post=invoke(sagas.start)),
@@ -68,6 +70,8 @@ def _routes(service: Service, meters: Meters) -> list[Guarded]:
         Guarded("/v1/queues", get=read(Queues(service).listed)),
         Guarded("/v1/paused", get=read(paused.listed), post=operate(paused.pause)),
         Guarded("/v1/paused/resume", post=operate(paused.resume)),
+        Guarded("/v1/audit", get=operate(operators.audit)),
+        Guarded("/v1/apikeys", get=operate(operators.keys)),
         Guarded("/v1/dead", get=read(dead.listed)),
         Guarded("/v1/dead/retry", post=operate(dead.retry_all)),
         Guarded("/v1/dead/{id}", get=read(dead.show)),

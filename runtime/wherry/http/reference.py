@@ -1,7 +1,7 @@
 """The reference: what can be asked here, for programs and for people. Needs no network."""
 
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -12,6 +12,9 @@ from wherry.http.openapi import document
 from wherry.http.problem_texts import TEXTS, of_domain
 from wherry.http.queries import Query
 from wherry.http.service import Service
+
+if TYPE_CHECKING:
+    from wherry.engine.registry import Registry
 
 _POLICY = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
 _STYLE = """
@@ -24,10 +27,19 @@ summary { cursor: pointer; padding: .2rem 0 } summary b { display: inline-block;
 
 
 class Reference:
-    """The routes of the reference. What is deployed does not change while a process lives."""
+    """The routes of the reference."""
 
     def __init__(self, service: Service) -> None:
-        self._document = document(service.runtime.registry)
+        self._service = service
+        self._made: tuple[Registry, dict[str, Any]] | None = None
+
+    @property
+    def _document(self) -> dict[str, Any]:
+        """The document of what is deployed now."""
+        registry = self._service.runtime.registry
+        if self._made is None or self._made[0] is not registry:
+            self._made = registry, document(registry)
+        return self._made[1]
 
     async def openapi(self, request: Request) -> Response:
         """The OpenAPI document."""

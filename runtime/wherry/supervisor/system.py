@@ -89,7 +89,8 @@ class System:
         if not self._start_children():
             return False
         if self._claim is not None:
-            decided = as_text(self.plan.settings) | {"redis_url": self.redis_url}
+            found = {"redis_url": self.redis_url, "data_dir": str(self._folder.absolute())}
+            decided = as_text(self.plan.settings) | found
             self._claim.tell(pid=os.getpid(), url=self.url, settings=decided)
         return True
 
