@@ -1,7 +1,8 @@
 """The edge: what happens to every request, whatever it is for."""
 
+import re
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from http import HTTPMethod
 from urllib.parse import urlsplit
 
@@ -11,14 +12,21 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from wherry.errors import WherryError
 from wherry.gateway.problems import of_error
 from wherry.gateway.requests import new_id
+from wherry.http.headers import field, fields
 from wherry.http.metrics import Meters
 from wherry.http.problems import Refused, refused, respond
 from wherry.http.roles import Guarded
+from wherry.http.security.access import names_loopback
+from wherry.http.security.callers import ANYBODY
 from wherry.http.security.visits import KEY, Visit
 from wherry.http.service import Service
 
 _SAFE = frozenset({HTTPMethod.GET, HTTPMethod.HEAD, HTTPMethod.OPTIONS})
 _CORRELATION = b"x-correlation-id"
+_REBOUND = (
+    "as long as nobody has to say who they are, a request has to be for localhost or 127.0.0.1:"
+    " any other name may be a trick of a web page. Make an API key to serve other names"
+)
 
 
 class Edge:
@@ -32,7 +40,7 @@ class Edge:
         self, app: ASGIApp, service: Service, meters: Meters, opened: Iterable[Guarded]
     ) -> None:
         self._app = app
-        self._opened = [route.path_regex for route in opened]
+        self._opened = _any_of(opened)
         self._service = service
         self._meters = meters
 
@@ -42,7 +50,7 @@ class Edge:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
-        said = _Said(send, dict(scope["headers"]).get(_CORRELATION))
+        said = _Said(send, fields(scope).get(_CORRELATION))
         self._service.open_requests += 1
         try:
             await self._pass(scope, receive, said)
@@ -52,10 +60,9 @@ class Edge:
 
     async def _pass(self, scope: Scope, receive: Receive, said: "_Said") -> None:
         try:
-            headers = Headers(scope=scope)
-            scope[KEY] = await self._visit(scope, headers)
+            scope[KEY] = await self._visit(scope)
             if scope["method"] not in _SAFE:
-                self._check(headers)
+                self._check(scope)
         except Refused as error:
             await respond(error.shown, error.headers)(scope, receive, said)
         except WherryError as error:
@@ -63,28 +70,43 @@ class Edge:
         else:
             await self._app(scope, receive, said)
 
-    async def _visit(self, scope: Scope, headers: Headers) -> Visit:
+    async def _visit(self, scope: Scope) -> Visit:
         """Who has come. Raises Refused (401, 429), Unreachable."""
-        if any(pattern.match(scope["path"]) for pattern in self._opened):
+        if self._opened(scope["path"]):
             return Visit()
-        caller = await self._service.guard.caller(headers)
+        caller = await self._service.guard.caller(Headers(scope=scope))
+        if caller is ANYBODY and not names_loopback(field(scope, b"host")):
+            raise refused(403, "cross-site", _REBOUND)
         await self._service.quota.take(caller)
         return Visit(caller, self._service.trail)
 
-    def _check(self, headers: Headers) -> None:
+    def _check(self, scope: Scope) -> None:
         """Refuse what would change something while we drain, or from another site's page."""
         if self._service.draining:
             raise refused(503, "draining", "this process stops; send it to another one", 1)
-        if not _from_own_site(headers):
+        if not _from_own_site(fields(scope)):
             raise refused(403, "cross-site", "a page of another site may not send this")
 
 
-def _from_own_site(headers: Headers) -> bool:
+def _any_of(routes: Iterable[Guarded]) -> Callable[[str], object]:
+    """Whether a path leads to one of the routes, in one look."""
+    patterns = [re.sub(r"\?P<\w+>", "?:", route.path_regex.pattern) for route in routes]
+    return re.compile("|".join(patterns) or r"(?!)").match
+
+
+def _from_own_site(headers: dict[bytes, bytes]) -> bool:
     """Whether no browser says otherwise: programs send neither of these headers."""
-    if (site := headers.get("sec-fetch-site")) is not None:
-        return site in {"same-origin", "none"}
-    origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == headers.get("host")
+    if (site := headers.get(b"sec-fetch-site")) is not None:
+        return site in {b"same-origin", b"none"}
+    origin = headers.get(b"origin")
+    return origin is None or _netloc(origin) == headers.get(b"host", b"").decode("latin-1")
+
+
+def _netloc(origin: bytes) -> str:
+    try:
+        return urlsplit(origin.decode("latin-1")).netloc
+    except ValueError:  # such as half of an IPv6 address
+        return ""
 
 
 class _Said:
@@ -100,6 +122,6 @@ class _Said:
             self.status = message["status"]
             headers = message["headers"]
             headers.append((b"x-content-type-options", b"nosniff"))
-            if not any(name == _CORRELATION for name, _ in headers):
+            if _CORRELATION not in dict(headers):
                 headers.append((_CORRELATION, self._correlation or new_id().encode()))
         await self._send(message)

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+import msgspec
 from starlette.requests import Request
 from starlette.types import Scope
 
@@ -42,8 +42,7 @@ def field(scope: Scope, name: bytes) -> str:
     return fields(scope).get(name, b"").decode("latin-1")
 
 
-@dataclass(frozen=True, slots=True)
-class Prefer:
+class Prefer(msgspec.Struct, frozen=True):
     """What the client prefers (RFC 7240): for how long to wait. `applied` tells it that we do."""
 
     wait: float

@@ -13,6 +13,7 @@ from wherry.engine.specs import CommandSpec, KindSpec
 from wherry.gateway.views import statuses
 from wherry.http import openapi_parts as parts
 from wherry.http.openapi_parts import Json
+from wherry.http.openapi_security import SCHEMES, SECURITY, secured
 
 _REF = "#/components/schemas/{name}"
 
@@ -29,11 +30,13 @@ def document(registry: Registry) -> Json:
     return {
         "openapi": "3.1.0",
         "info": {"title": "Wherry", "version": _version(), "description": parts.ABOUT},
-        "paths": paths | parts.COMMON_PATHS,
+        "paths": secured(paths | parts.COMMON_PATHS),
+        "security": SECURITY,
         "components": {
             "schemas": parts.SCHEMAS | schemas.components,
             "parameters": parts.PARAMETERS,
             "responses": parts.RESPONSES,
+            "securitySchemes": SCHEMES,
         },
     }
 

@@ -86,6 +86,18 @@ SCHEMAS: Json = {
         version=_COUNT, type=_TEXT, schema_version=_COUNT, data=_ANYTHING, at=_INSTANT,
         command_id=_TEXT, causation_id=_TEXT, correlation_id=_TEXT, trace_id=_or_null(_TEXT),
     ),
+    "Deed": _object(
+        "id at who door action subject outcome correlation",
+        id=_TEXT, at=_INSTANT, who=_TEXT, door={"enum": ["http", "cli"]}, action=_TEXT,
+        subject=_TEXT, outcome=_TEXT, correlation=_TEXT,
+    ),
+    "ApiKey": _object(
+        "id name roles state created_at expires_at revoked_at last_used_at",
+        id=_TEXT, name=_TEXT, state={"enum": ["good", "revoked", "expired"]},
+        roles={"type": "array", "items": {"enum": ["read", "invoke", "operate"]}},
+        created_at=_INSTANT, expires_at=_or_null(_INSTANT), revoked_at=_or_null(_INSTANT),
+        last_used_at=_or_null(_INSTANT),
+    ),
     "List": _object(
         "items next",
         items={"type": "array", "items": _object(
@@ -210,14 +222,15 @@ SENDING_PROBLEMS = (400, 403, 404, 409, 413, 415, 422, 429, 503)
 
 _WHY = {
     400: "The body is not JSON, or nested too deeply",
-    403: "A page of another site sent it",
+    401: "No credentials, or such as open nothing",
+    403: "The caller lacks a role; or a page of another site sent it",
     404: "No such kind, command, entity, saga or dead letter",
     409: "Rejected; `code` says why",
     412: "The entity is at another version",
     413: "The body is too large",
     415: "The body is not application/json",
     422: "A field, a parameter or a header is not valid; `errors` says which",
-    429: "Too many messages are waiting; Retry-After says when to come back",
+    429: "Too many messages wait, or too many requests; Retry-After says when to come back",
     503: "Redis does not answer, the namespace is paused, or the process stops",
 }
 
@@ -374,6 +387,13 @@ COMMON_PATHS: Json = {
                                   response("The dead letter", ref("schemas", "DeadLetter")), 404)},
     "/v1/dead/{id}/retry": {"post": _dead("dead.retry", "Send it again")},
     "/v1/dead/{id}/drop": {"post": _dead("dead.drop", "Forget it")},
+    "/v1/audit": {"get": _get(
+        "audit.list", "operators", "What operators did", refs("Limit"),
+        response("Newest first", _items("Deed")),
+    )},
+    "/v1/apikeys": {"get": _get(
+        "apikeys.list", "operators", "API keys", [], response("Newest first", _items("ApiKey")),
+    )},
     "/livez": {"get": _get("livez", "process", "Alive", [], response("Yes", {"type": "object"}))},
     "/readyz": {"get": _get("readyz", "process", "Ready", [], response("Yes", {"type": "object"}))},
     "/metrics": {"get": _get("metrics", "process", "Metrics", [],

@@ -1,8 +1,8 @@
 """From a request to a command on its way, and from its outcome to a response."""
 
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -19,8 +19,7 @@ from wherry.http.problems import respond, with_extra
 from wherry.http.service import Service
 
 
-@dataclass(frozen=True, slots=True)
-class Manner:
+class Manner(msgspec.Struct, frozen=True):
     """How a client wants a command to be sent, as its headers and its query say."""
 
     options: Options

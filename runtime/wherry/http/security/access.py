@@ -2,6 +2,8 @@
 
 import ipaddress
 from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import urlsplit
 
 from wherry.errors import Misconfigured
 from wherry.settings import Settings
@@ -57,9 +59,18 @@ def require_loopback(host: str) -> None:
         )
 
 
-def is_loopback(host: str) -> bool:
+@lru_cache(maxsize=256)
+def names_loopback(host: str) -> bool:
+    """Whether a header Host names this machine."""
+    try:
+        return is_loopback(urlsplit(f"//{host}").hostname)
+    except ValueError:
+        return False
+
+
+def is_loopback(host: str | None) -> bool:
     """Whether only this machine reaches an address."""
     try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+        return host == "localhost" or ipaddress.ip_address(host or "").is_loopback
     except ValueError:
         return False
