@@ -11,6 +11,7 @@ from wherry.authoring.saga import Saga
 from wherry.engine.registry import Registry
 from wherry.engine.specs import CommandSpec, KindSpec
 from wherry.gateway.views import statuses
+from wherry.http import openapi_operating as operating
 from wherry.http import openapi_parts as parts
 from wherry.http.openapi_parts import Json
 from wherry.http.openapi_security import SCHEMES, SECURITY, secured
@@ -30,10 +31,10 @@ def document(registry: Registry) -> Json:
     return {
         "openapi": "3.1.0",
         "info": {"title": "Wherry", "version": _version(), "description": parts.ABOUT},
-        "paths": secured(paths | parts.COMMON_PATHS),
+        "paths": secured(paths | parts.COMMON_PATHS | operating.PATHS),
         "security": SECURITY,
         "components": {
-            "schemas": parts.SCHEMAS | schemas.components,
+            "schemas": parts.SCHEMAS | operating.SCHEMAS | schemas.components,
             "parameters": parts.PARAMETERS,
             "responses": parts.RESPONSES,
             "securitySchemes": SCHEMES,
