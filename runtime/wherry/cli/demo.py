@@ -5,7 +5,7 @@ import threading
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
@@ -14,13 +14,9 @@ from wherry.cli.options import NOTHING, RUN, Common, Flag
 from wherry.cli.output import line
 from wherry.cli.session import bundles_folder, load
 from wherry.cli.system import SystemFlags, start, stop_on_signals
-from wherry.supervisor.demo.client import Client
-from wherry.supervisor.demo.harbour import Harbour
-from wherry.supervisor.demo.load import run_load
-from wherry.supervisor.demo.shop import Shop
-from wherry.supervisor.demo.stage import Stage
-from wherry.supervisor.health import has_console
-from wherry.supervisor.system import Plan, System
+
+if TYPE_CHECKING:
+    from wherry.supervisor.system import Plan, System
 
 _DEFAULTS = SystemFlags()
 
@@ -42,6 +38,8 @@ def demo(
 
     Everything is kept in a temporary folder, and stops with Ctrl-C.
     """
+    from wherry.supervisor.system import System
+
     stop = stop_on_signals()
     began = time.monotonic()
     with about("wherry demo", "wherry doctor"):
@@ -55,8 +53,10 @@ def demo(
     return 0
 
 
-def _plan(flags: SystemFlags, common: Common) -> Plan:
+def _plan(flags: SystemFlags, common: Common) -> "Plan":
     """The settings of the demo: quick sweeps, and a port that is free."""
+    from wherry.supervisor.system import Plan
+
     given = asdict(flags)
     given["sweep_every"] = given["sweep_every"] or "1s"
     given["port"] = given["port"] or _free_port()
@@ -74,7 +74,7 @@ def _plan(flags: SystemFlags, common: Common) -> Plan:
     return plan
 
 
-def _has(plan: Plan, bundle: str) -> bool:
+def _has(plan: "Plan", bundle: str) -> bool:
     return (plan.functions / bundle / "__init__.py").is_file()
 
 
@@ -103,8 +103,14 @@ def _free_port() -> int:
     return usual
 
 
-def _show(system: System, began: float, *, once: bool) -> None:
+def _show(system: "System", began: float, *, once: bool) -> None:
     """Play the scenario, while the system is watched; then go on with some traffic."""
+    from wherry.supervisor.demo.client import Client
+    from wherry.supervisor.demo.harbour import Harbour
+    from wherry.supervisor.demo.load import run_load
+    from wherry.supervisor.demo.shop import Shop
+    from wherry.supervisor.demo.stage import Stage
+
     watcher = threading.Thread(target=system.watch, daemon=True)
     watcher.start()
     client = Client(system.url)
@@ -128,8 +134,10 @@ def _show(system: System, began: float, *, once: bool) -> None:
     watcher.join()
 
 
-def _say_where(system: System) -> None:
+def _say_where(system: "System") -> None:
     """Print addresses and lines to paste."""
+    from wherry.supervisor.health import has_console
+
     url, port = system.url, "port/rotterdam"
     where = "" if system.is_found_here else f" --redis-url {system.redis_url}"
     redis = f"redis-cli -u {system.redis_url}"
@@ -152,7 +160,7 @@ def _say_where(system: System) -> None:
         line(text)
 
 
-def _log(system: System, entity: str) -> str:
+def _log(system: "System", entity: str) -> str:
     from zlib import crc32
 
     from wherry.store.keys import Keys

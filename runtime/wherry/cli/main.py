@@ -4,7 +4,6 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 
 from cyclopts import App, CycloptsError
 
@@ -42,6 +41,8 @@ _BROKEN_PIPE = 128 + signal.SIGPIPE
 
 def installed_version() -> str:
     """The version of this package."""
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version("wherry")
     except PackageNotFoundError:  # a checkout that was never installed

@@ -4,7 +4,7 @@ import signal
 import threading
 from dataclasses import asdict, dataclass
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
@@ -12,9 +12,9 @@ from wherry.cli.failure import Failed, about, warn
 from wherry.cli.options import NOTHING, RUN, Common, Flag
 from wherry.cli.ready import say_ready
 from wherry.cli.session import bundles_folder, load
-from wherry.supervisor.health import has_console
-from wherry.supervisor.process import StartFailed
-from wherry.supervisor.system import Plan, System
+
+if TYPE_CHECKING:
+    from wherry.supervisor.system import System
 
 
 @Parameter(name="*")
@@ -71,6 +71,8 @@ def up(
 
 
 def _run(subject: str, flags: SystemFlags, common: Common, *, ephemeral: bool, reload: bool) -> int:
+    from wherry.supervisor.system import Plan, System
+
     stop = stop_on_signals()
     with about(subject, "wherry doctor"):
         settings = load(common, **asdict(flags)).settings
@@ -85,8 +87,10 @@ def _run(subject: str, flags: SystemFlags, common: Common, *, ephemeral: bool, r
     return 0
 
 
-def start(system: System, subject: str) -> bool:
+def start(system: "System", subject: str) -> bool:
     """Start a system; whether it is up. A child's exit code becomes ours. Raises Failed."""
+    from wherry.supervisor.process import StartFailed
+
     try:
         return system.start()
     except StartFailed as error:
@@ -106,6 +110,8 @@ def stop_on_signals() -> threading.Event:
     return stop
 
 
-def _say(system: System, event: str, common: Common) -> None:
+def _say(system: "System", event: str, common: Common) -> None:
+    from wherry.supervisor.health import has_console
+
     console = f"{system.url}/console" if has_console(system.url) else ""
     say_ready(common, system.url, system.redis_url, event=event, console=console)
