@@ -1,13 +1,14 @@
 """Repair: whatever is damaged beside a log is as its log tells again; the log is never touched."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from redis import Redis
 
 from tests.support import yard as y
+from tests.support.damage import HASH, LOG, furnish, key
 from tests.support.forge import Dump, dump
 from tests.support.yard import Yard
 from wherry.engine.registry import Registry
@@ -15,30 +16,10 @@ from wherry.store import library
 from wherry.store.client import Refused
 from wherry.store.repair import Repaired, repair_many
 
-UNTIL = datetime.fromtimestamp(y.NOW / 1000 + 60, UTC)
-END = y.NOW + 60_000
-TIMER = "box/b:places:h2"
-
-
-def key(name: str) -> str:
-    return f"{{yard:0}}:{name}"
-
-
-HASH, LOG = key("box:b"), key("box:b:log")
-
 
 @pytest.fixture
 def yard(redis: Redis) -> Yard:
-    """A box with a number, two holds of which one is kept, and a saga that waits for its clock."""
-    yard = Yard(redis)
-    for command in (
-        y.Resize(3), y.Add(7), y.Hold("h1", UNTIL), y.Hold("h2", UNTIL), y.Keep("h1"),
-    ):  # fmt: skip
-        yard.send("box/b", command)
-    yard.send("box/c", y.Add(1))
-    yard.send("box/c", y.Close())
-    yard.settle()
-    return yard
+    return furnish(redis)
 
 
 def mend(yard: Yard, address: str = "box/b", **more: Any) -> Repaired:
@@ -51,10 +32,6 @@ def kept(redis: Redis) -> Dump:
     return {name: value for name, value in dump(redis).items() if not name.endswith(b":meta")}
 
 
-def epoch(redis: Redis) -> bytes | None:
-    return redis.hget(key("meta"), "epoch")  # type: ignore[return-value]
-
-
 def test_what_is_as_it_should_be_stays(yard: Yard) -> None:
     before = dump(yard.redis)
 
@@ -64,51 +41,11 @@ def test_what_is_as_it_should_be_stays(yard: Yard) -> None:
     assert dump(yard.redis) == before
 
 
-DAMAGES: dict[str, Callable[[Any], object]] = {
-    "another state": lambda r: r.hset(HASH, "state", '{"status":"open"}'),
-    "no state": lambda r: r.hdel(HASH, "state"),
-    "no JSON": lambda r: r.hset(HASH, "state", "{"),
-    "a snapshot of the future": lambda r: r.hset(HASH, "snapshot", "99"),
-    "another status": lambda r: r.hset(HASH, "status", "closed"),
-    "another time": lambda r: r.hset(HASH, "at", "1"),
-    "a version behind": lambda r: r.hset(HASH, "version", "2"),
-    "a version that is no number": lambda r: r.hset(HASH, "version", "x"),
-    "a place taken": lambda r: r.hset(HASH, "pool:places:used", "3"),
-    "a hold that nobody has": lambda r: r.hset(HASH, "pool:places:hold:h9", "kept"),
-    "a hold lost": lambda r: r.hdel(HASH, "pool:places:hold:h2"),
-    "another limit": lambda r: r.hset(HASH, "pool:places:limit", "5"),
-    "a pool that is no more": lambda r: r.hset(HASH, "pool:gone:used", "1"),
-    "no hash": lambda r: r.delete(HASH),
-    "not in the index": lambda r: r.zrem(key("index:box"), "b"),
-    "not in the index of its status": lambda r: r.zrem(key("index:box:open"), "b"),
-    "in the index of another": lambda r: r.zadd(key("index:box:closed"), {"b": 1}),
-    "at another time in an index": lambda r: r.zadd(key("index:box"), {"b": 1}),
-    "no timer": lambda r: r.zrem(key("timers"), TIMER),
-    "no message": lambda r: r.hdel(key("timer"), TIMER),
-    "a message that is none": lambda r: r.hset(key("timer"), TIMER, "?"),
-    "a timer at another time": lambda r: r.zadd(key("timers"), {TIMER: 5}),
-}
-
-
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_damage_is_mended(yard: Yard, damage: str) -> None:
-    before = kept(yard.redis)
-    DAMAGES[damage](yard.redis)
-    assert kept(yard.redis) != before
-
-    done = mend(yard)
-
-    assert done.count > 0
-    assert not done.why
-    assert kept(yard.redis) == before
-    assert mend(yard).count == 0
-
-
 def test_everything_but_the_log_can_be_made_anew(yard: Yard) -> None:
     before = kept(yard.redis)
     yard.redis.delete(
         HASH, key("index:box"), key("index:box:open"), key("index:box:closed"),
-        key("box:c"), key("timers"), key("timer"),
+        key("box:c"),
     )  # fmt: skip
 
     done = list(repair_many(yard.store, yard.registry, ["box/b", "box/c"]))

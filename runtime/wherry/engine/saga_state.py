@@ -12,6 +12,10 @@ S = TypeVar("S")
 Raw = msgspec.Raw
 
 
+#: What a saga is when nothing more will happen.
+ENDED = frozenset({"completed", "compensated", "failed"})
+
+
 class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     """A message that is kept as data: an undo that can be sent whatever the code has become."""
 
@@ -67,11 +71,13 @@ class SagaState(msgspec.Struct, Generic[S], frozen=True, omit_defaults=True):
     steps: tuple[StepState, ...] = ()
     problem: Problem | None = None
     result: Raw = NOTHING
+    #: Why it turned back; `problem` tells of a failed saga why it could not.
+    turned: Problem | None = None
 
     @property
     def ended(self) -> bool:
         """Whether nothing more will happen."""
-        return self.status in {"completed", "compensated", "failed"}
+        return self.status in ENDED
 
     def step(self, name: str) -> StepState | None:
         """The step of a name, if it has begun."""
@@ -177,8 +183,16 @@ class SagaFailed(Event):
 
 
 @message
+class SagaRetried(Event):
+    """An operator had the undos that failed sent again: the saga compensates once more."""
+
+    at: int
+    reason: str = ""
+
+
+@message
 class Ticked(Event):
-    """The saga's clock was set to another time."""
+    """The saga's clock was set to another time, or stopped (0)."""
 
     tick: int
 
@@ -198,6 +212,13 @@ class Cancel(Command[Any, Any]):
     """Turn back: wait for what is open, then undo what was done."""
 
     reason: str = "cancelled"
+
+
+@message
+class Retry(Command[Any, Any]):
+    """Send the undos again that failed."""
+
+    reason: str = "retried"
 
 
 @message

@@ -18,6 +18,7 @@ class Case:
     obstacle  why nobody can say what it should be; None when its log tells all
     timers    those that it needs; one whose message is on its way is not among them
     found     what is stored of these timers; of others, too, when they were asked for
+    blind     the keys of timers are of another type: nothing is known of its timers
     moved     something has happened between the two looks at it: nothing is known of its timers
     """
 
@@ -26,6 +27,7 @@ class Case:
     obstacle: Fault | None
     timers: list[WantedTimer] = field(default_factory=list)
     found: Found = field(default_factory=dict)
+    blind: bool = False
     moved: bool = False
 
     @property
@@ -107,9 +109,11 @@ def _read_timers(store: Store, cases: Sequence[Case], more: Mapping[str, Collect
     pairs = [(case.place, names) for case, names in zip(cases, ids, strict=True)]
     rows = read_timers(store.redis, store.keys, pairs)
     for case, (version, found) in zip(cases, rows, strict=True):
-        case.found, case.moved = found, version != case.stored.version
-    late = _late(store, cases, wanted)
-    for case in cases:
+        case.found, case.blind = found or {}, found is None
+        case.moved = version != case.stored.version
+    seeing = [case for case in cases if not case.blind]
+    late = _late(store, seeing, wanted)
+    for case in seeing:
         case.timers = [timer for timer in wanted[case.address] if timer.id not in late]
 
 

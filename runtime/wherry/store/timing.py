@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from redis import Redis
+from redis.exceptions import ResponseError
 
 from wherry.engine.envelope import read_envelope
 from wherry.errors import Invalid
@@ -36,8 +37,11 @@ Found = dict[str, SetTimer]
 
 def read_timers(
     redis: Redis, keys: Keys, wanted: Sequence[tuple[Place, Sequence[str]]]
-) -> list[tuple[str, Found]]:
-    """For each entity: the version of its hash, and what is stored of timers, at one moment."""
+) -> list[tuple[str, Found | None]]:
+    """For each entity: the version of its hash, and what is stored of timers, at one moment.
+
+    None instead of timers when their keys are of another type.
+    """
     pipe = redis.pipeline(transaction=True)
     for place, ids in wanted:
         own = keys.partition(place.partition)
@@ -46,7 +50,7 @@ def read_timers(
             pipe.zmscore(own.timers, ids)
             pipe.hmget(own.timer, ids)
     with reaching():
-        found = iter(pipe.execute())
+        found = iter(pipe.execute(raise_on_error=False))
     return [((next(found) or b"").decode(), _found(ids, found) if ids else {}) for _, ids in wanted]
 
 
@@ -60,8 +64,10 @@ def on_their_way(redis: Redis, keys: Keys, partition: int, addresses: Collection
     return ids
 
 
-def _found(ids: Iterable[str], replies: Any) -> Found:
+def _found(ids: Iterable[str], replies: Any) -> Found | None:
     dues, messages = next(replies), next(replies)
+    if isinstance(dues, ResponseError) or isinstance(messages, ResponseError):
+        return None
     rows = zip(ids, dues, messages, strict=True)
     return {id_: SetTimer(None if due is None else int(due), text) for id_, due, text in rows}
 
