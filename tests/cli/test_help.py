@@ -29,7 +29,9 @@ help_of([])
 first = used()
 told = {" ".join(words): help_of(words) for words in json.loads(sys.argv[1])}
 heavy = [m for m in ("redis", "rq", "starlette", "uvicorn", "wherry.wiring") if m in sys.modules]
-said = [first, [c for c, t in told.items() if t[0] != 0], max((t[1] for t in told.values()), default=0), heavy]
+failed = [command for command, (code, _) in told.items() if code != 0]
+longest = max((seconds for _, seconds in told.values()), default=0)
+said = [first, failed, longest, heavy]
 print(json.dumps(said), file=sys.stderr)
 """
 

@@ -70,6 +70,14 @@ def test_the_wheel_has_every_module_and_the_marker_of_types(wheel: set[str]) -> 
     assert "wherry/py.typed" in wheel
 
 
+def test_the_wheel_has_the_project_that_init_writes(wheel: set[str]) -> None:
+    folder = ROOT / "runtime/wherry/cli/new_project"
+    files = {path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"}
+
+    assert len(files) >= 11
+    assert {path.relative_to(ROOT / "runtime").as_posix() for path in files} <= wheel
+
+
 def test_the_wheel_installs_one_package_and_nothing_beside_it(wheel: set[str]) -> None:
     top = {name.split("/")[0] for name in wheel}
 
