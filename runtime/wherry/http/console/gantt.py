@@ -36,7 +36,7 @@ def gantt(timeline: dict[str, Any]) -> dict[str, Any]:
     axis = len(lanes) * ROW + 8
     height = axis + AXIS + len(undos) * ROW + 4
     return {
-        "left": LEFT, "width": LEFT + WIDTH + 20, "height": height, "axis": axis,
+        "left": LEFT, "width": LEFT + WIDTH + 60, "height": height, "axis": axis,
         "below": axis + AXIS, "end": LEFT + WIDTH,
         "rows": [_row(lane, scale, n * ROW + 4) for n, lane in enumerate(lanes)],
         "undos": [_row(undo, scale, axis + AXIS + n * ROW) for n, undo in enumerate(undos)],

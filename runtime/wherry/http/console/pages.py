@@ -63,6 +63,10 @@ class Pages:
             response.delete_cookie(_SAID, "/console", httponly=True, samesite="strict")
         return response
 
+    def part(self, template: str, data: Shape) -> str:
+        """A part of a page as text."""
+        return self._templates.get_template(template).render(from_json(to_json(data)))
+
     def guarded(self, endpoint: Endpoint) -> Endpoint:
         """Let errors of an endpoint be shown as a page too."""
 
@@ -106,9 +110,13 @@ class Here:
 
     def to(self, **changes: Any) -> str:
         """The page with other parameters; None takes one away."""
+        return self.at(self.path, **changes)
+
+    def at(self, path: str, **changes: Any) -> str:
+        """Another path with the parameters of this page, or others."""
         given = dict(self._given) | changes
         kept = {name: value for name, value in given.items() if value is not None}
-        return f"{self.path}?{urlencode(kept)}" if kept else self.path
+        return f"{path}?{urlencode(kept)}" if kept else path
 
 
 def wants_json(request: Request) -> bool:

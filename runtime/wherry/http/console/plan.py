@@ -15,7 +15,9 @@ def plan(drawn: dict[str, Any]) -> dict[str, Any]:
     boxes: list[dict[str, Any]] = []
     for number, stage in enumerate(stages):
         boxes += _boxes(stage, number * (WIDE + GAP) + 2, (height - heights[number]) / 2 + 2)
-    middle = height / 2 + 2
+    # At the height of the boxes: their undos hang below.
+    hanging = any(step["undo"] is not None for stage in stages for step in stage)
+    middle = (height - (_UNDO if hanging else 0)) / 2 + 2
     arrows = [
         {"from": n * (WIDE + GAP) + WIDE + 4, "to": (n + 1) * (WIDE + GAP) - 2, "y": middle}
         for n in range(len(stages) - 1)

@@ -105,3 +105,28 @@ document.addEventListener("change", (event) => {
   }
   if (target.matches("[data-submit]")) target.form.requestSubmit();
 });
+
+// -- the live table ------------------------------------------------------------------------------
+
+const ROWS = 500; // more make the browser slow; older events are on the pages of their entities
+const tail = document.getElementById("tail");
+
+function connected(on, said) {
+  document.getElementById("dot").classList.toggle("on", on);
+  document.getElementById("dot-said").textContent = said;
+}
+if (tail) {
+  document.addEventListener("htmx:sse:after:connection", () => connected(true, "following, newest first"));
+  document.addEventListener("htmx:sse:error", () => connected(false, "lost; it will go on where it was"));
+  document.addEventListener("htmx:sse:close", () => connected(false, "ended"));
+  document.addEventListener("htmx:after:swap", () => {
+    while (tail.rows.length > ROWS) tail.rows[tail.rows.length - 1].remove();
+  });
+}
+
+// -- the slider ----------------------------------------------------------------------------------
+
+document.addEventListener("input", ({ target }) => {
+  const shown = target.matches('input[type="range"]') && target.form.querySelector("output");
+  if (shown) shown.textContent = `${target.value} / ${target.max}`;
+});

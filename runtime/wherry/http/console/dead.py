@@ -1,0 +1,114 @@
+"""Dead letters: by what went wrong; retry or drop one, those that are chosen, or all.
+
+What many would do is shown first. What is then done is done to exactly those that were shown.
+"""
+
+from dataclasses import dataclass, field
+from typing import cast
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from wherry.errors import Fault, Invalid, NotFound, Rejected
+from wherry.gateway.dead import MOST, Verb, Wanted
+from wherry.gateway.needs import dead_groups, last_line
+from wherry.gateway.shapes import Json
+from wherry.http.console.forms import Form, read_form
+from wherry.http.console.pages import Pages, back, query
+from wherry.http.queries import Query
+from wherry.http.service import Service
+
+#: Letters on a page; the groups are those of as many as can be retried at once.
+_SHOWN = 100
+_DONE = {"retry": "sent again", "drop": "dropped"}
+
+
+@dataclass
+class Done:
+    """What became of each letter."""
+
+    done: int = 0
+    gone: int = 0
+    refused: list[str] = field(default_factory=list)
+
+    def said(self, verb: Verb) -> str:
+        """The sentence that tells it."""
+        parts = [f"{self.done} {'was' if self.done == 1 else 'were'} {_DONE[verb]}"]
+        parts += [f"{self.gone} had gone meanwhile"] if self.gone else []
+        parts += [f"{len(self.refused)} refused: {self.refused[0]}"] if self.refused else []
+        return f"{'; '.join(parts)}."
+
+
+class DeadPages:
+    """The pages of dead letters."""
+
+    def __init__(self, service: Service, pages: Pages) -> None:
+        self._service = service
+        self._pages = pages
+
+    async def listed(self, request: Request) -> Response:
+        """The dead letters, by what went wrong; those that fit the filter, newest first."""
+        asked = query(request, "entity", "code", "error")
+        shown = await self._service.read(self._listed, asked)
+        return self._pages.show(request, "dead.html", shown)
+
+    def _listed(self, asked: Query) -> Json:
+        every = self._service.dead.letters(MOST)["items"]
+        wanted = Wanted(asked.text("entity"), asked.text("code"))
+        fitting = self._fitting(wanted, asked.text("error"), newest=True)
+        return {
+            "groups": dead_groups(every),
+            "all_seen": len(every) < MOST,
+            "filter": {name: asked.text(name) for name in ("entity", "code", "error")},
+            "count": len(fitting),
+            "items": fitting[:_SHOWN],
+        }
+
+    def _fitting(self, wanted: Wanted, error: str, *, newest: bool) -> list[Json]:
+        dead = self._service.dead
+        found = dead.letters(MOST, wanted)["items"] if newest else dead.oldest(wanted)
+        return [one for one in found if not error or last_line(one["error"]) == error]
+
+    async def show(self, request: Request) -> Response:
+        """One dead letter."""
+        query(request)
+        id_ = request.path_params["id"]
+        shown = await self._service.read(self._service.dead.show, id_)
+        return self._pages.show(request, "dead_letter.html", shown)
+
+    async def do(self, request: Request) -> Response:
+        """Retry or drop; many only when their reader has seen which."""
+        form = await read_form(request)
+        if form.need("verb") not in _DONE:
+            raise Invalid("form", [Fault("/verb", "must be retry or drop")])
+        verb = cast("Verb", form.text("verb"))
+        if form.text("sure") == "yes":
+            return back(form.back, await self._service.read(self._carry_out, verb, form.all("id")))
+        shown = {
+            "verb": verb,
+            "most": MOST,
+            "back": form.back,
+            "items": await self._service.read(self._chosen, form),
+        }
+        return self._pages.show(request, "dead_sure.html", shown)
+
+    def _chosen(self, form: Form) -> list[Json]:
+        """The letters that a form means, in the order in which they failed."""
+        wanted = Wanted(form.text("entity"), form.text("code"))
+        fitting = self._fitting(wanted, form.text("error"), newest=False)
+        if form.text("which") == "matching":
+            return fitting
+        ids = set(form.all("id"))
+        return [letter for letter in fitting if letter["id"] in ids]
+
+    def _carry_out(self, verb: Verb, ids: list[str]) -> str:
+        dead, done = self._service.dead, Done()
+        for id_ in ids[:MOST]:
+            try:
+                _ = dead.retry(id_) if verb == "retry" else dead.drop(id_)
+                done.done += 1
+            except NotFound:
+                done.gone += 1
+            except Rejected as error:
+                done.refused.append(str(error))
+        return done.said(verb)
