@@ -304,7 +304,7 @@ def test_of_500_at_once_ten_get_the_ten_berths(town: Town, key: str) -> None:
     # A client library would queue 500 requests; here they are all under way at once.
     async def reserve(n: int) -> int:
         body = b'{"reservation_id":"r%d","vessel_id":"v%d"}' % (n, n)
-        about = f"Host: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+        about = f"Host: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
         reader, writer = await asyncio.open_connection(url.hostname, url.port)
         writer.write(f"POST {port}/ReserveDocking HTTP/1.1\r\n{about}\r\n\r\n".encode() + body)
         status = int((await reader.readline()).split()[1])

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import re
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -27,8 +26,7 @@ LONGEST_DELAY_MS = 10 * 366 * 86_400_000
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(msgspec.Struct, frozen=True):
     """How a command is sent.
 
     id            of the command; made when empty
@@ -51,8 +49,10 @@ class Options:
     backlog: int = 100_000
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+_PLAIN = Options()
+
+
+class Request(msgspec.Struct, frozen=True):
     """A command that was checked: where it goes and what to look for afterwards.
 
     `key` is the idempotency key with which it can be repeated when its outcome is unknown.
@@ -61,7 +61,7 @@ class Request:
     entity: str
     sending: Sending
     key: str
-    span: Span = field(default_factory=Span, compare=False)
+    span: Span = msgspec.field(default_factory=Span)
 
     @property
     def command_id(self) -> str:
@@ -75,7 +75,7 @@ def command(
     name: str,
     body: Any,
     now_ms: int,
-    options: Options = Options(),
+    options: Options = _PLAIN,
 ) -> Request:
     """Check a command and put it into an envelope. `body` is its fields as plain JSON values.
 
@@ -95,7 +95,7 @@ def public_command(registry: Registry, kind: str, name: str) -> CommandSpec:
     return spec
 
 
-def restart(registry: Registry, address: str, now_ms: int, options: Options = Options()) -> Request:
+def restart(registry: Registry, address: str, now_ms: int, options: Options = _PLAIN) -> Request:
     """Let an entity that was stopped go on: a message as any other, only no bundle knows it.
 
     Raises NotFound for an address that cannot exist.
@@ -110,7 +110,7 @@ def saga_start(
     name: str,
     body: Any,
     now_ms: int,
-    options: Options = Options(),
+    options: Options = _PLAIN,
     saga_id: str = "",
 ) -> Request:
     """Check a saga's input. The saga's id is the given one, the idempotency key's, or a new one.
@@ -127,7 +127,7 @@ def saga_start(
     if not KEY_PATTERN.fullmatch(key):
         raise Invalid("saga id", [Fault("/id", f"must match {KEY_PATTERN.pattern}")])
     spec = registry.command(kind, "Start")
-    options = replace(options, id=key, key=options.key or saga_id)
+    options = msgspec.structs.replace(options, id=key, key=options.key or saga_id)
     return _request(registry, f"{kind}/{key}", spec, body, now_ms, options)
 
 

@@ -1,6 +1,6 @@
 """Reading the body of a request: how much, of what type, how deep."""
 
-import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -10,14 +10,13 @@ from starlette.responses import Response
 from wherry.codec import from_json, to_json
 from wherry.errors import Fault, Invalid
 from wherry.http.headers import field
+from wherry.http.patience import PATIENCE_S, Patiently
 from wherry.http.problems import refused
 
 #: A larger body is refused; a command is an intention, not a document.
 LIMIT = 1_048_576
 #: JSON that is nested deeper is refused: recursion is what it would cost later.
 DEPTH = 32
-#: A client that needs longer to say what it wants holds a connection for nothing.
-PATIENCE_S = 30.0
 
 
 class Json(Response):
@@ -25,9 +24,19 @@ class Json(Response):
 
     media_type = "application/json"
 
-    def render(self, content: Any) -> bytes:
-        """Encode the content."""
-        return to_json(content)
+    def __init__(
+        self, content: Any, status: int = 200, headers: Mapping[str, str] | None = None
+    ) -> None:
+        # What Starlette would do in several steps; nearly every response is one of these.
+        self.status_code = status
+        self.background = None
+        self.body = to_json(content)
+        self.raw_headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(self.body)),
+        ]
+        for name, value in (headers or {}).items():
+            self.raw_headers.append((name.lower().encode("latin-1"), value.encode("latin-1")))
 
 
 async def read_json(request: Request) -> Any:
@@ -49,7 +58,7 @@ async def _read(request: Request) -> bytes:
     if int(field(request.scope, b"content-length") or 0) > LIMIT:
         raise _too_large()
     try:
-        async with asyncio.timeout(PATIENCE_S):
+        with Patiently():
             return await _collect(request)
     except TimeoutError:
         raise refused(

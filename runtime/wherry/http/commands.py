@@ -22,8 +22,8 @@ class Commands:
 
     async def send(self, request: Request) -> Response:
         """Send a command, and wait for its reply."""
-        kind, key, name = (request.path_params[part] for part in ("kind", "key", "command"))
-        address = f"{kind}/{key}"
+        params = request.path_params
+        address, name = f"{params['kind']}/{params['key']}", params["command"]
         if name == "events":  # a resource, and no command
             raise HTTPException(405, headers={"Allow": "GET, HEAD"})
         service = self._service

@@ -9,9 +9,9 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from starlette.concurrency import run_in_threadpool
 
 from wherry.engine.envelope import Result, read_result
@@ -34,8 +34,7 @@ SUBSCRIBING_S = 2.0
 FIRST_LOOK_S = 0.02
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
+class Delivered(msgspec.Struct, frozen=True):
     """What became of a request. No result: not known yet. `repeated`: it had been sent before."""
 
     command_id: str
@@ -97,13 +96,17 @@ class Courier:
 
     async def deliver(self, request: Request, seconds: float) -> Delivered:
         """Send a request, and wait for its result for up to `seconds`. Raises what `send` does."""
+        if not seconds:
+            done = await self._send_traced(request)
+            return _delivered(request, done, _outcome(done))
         with self.waiters.expect(request.command_id) as arrival:
-            with request.span:
-                done = await self.send(request)
-            ready = done.result is not None and done.result.status != "pending"
-            result = done.result if ready else await self._wait(request, done, arrival, seconds)
-        repeated = done.result is not None or done.command_id != request.command_id
-        return Delivered(done.command_id, result, repeated)
+            done = await self._send_traced(request)
+            result = _outcome(done) or await self._wait(request, done, arrival, seconds)
+        return _delivered(request, done, result)
+
+    async def _send_traced(self, request: Request) -> Sent:
+        with request.span:
+            return await self.send(request)
 
     async def _wait(
         self, request: Request, done: Sent, arrival: Arrival, seconds: float
@@ -146,6 +149,16 @@ class Courier:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _outcome(done: Sent) -> Result | None:
+    """What is known of a command that was sent before, unless it is pending."""
+    return None if done.result is None or done.result.status == "pending" else done.result
+
+
+def _delivered(request: Request, done: Sent, result: Result | None) -> Delivered:
+    repeated = done.result is not None or done.command_id != request.command_id
+    return Delivered(done.command_id, result, repeated)
 
 
 async def _attempt(action: Callable[[], None]) -> None:

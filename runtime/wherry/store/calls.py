@@ -4,6 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
+from msgspec import Struct
+
 from wherry.engine.changes import Changes
 from wherry.engine.record import Change, Fields, Record
 from wherry.store.keys import Keys, PartitionKeys
@@ -11,8 +13,7 @@ from wherry.store.keys import Keys, PartitionKeys
 Arg = bytes | str | int
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionCall:
+class FunctionCall(Struct, frozen=True):
     """One FCALL, without the namespace in front of its name."""
 
     verb: str
@@ -24,8 +25,7 @@ class FunctionCall:
         return ["FCALL", f"{namespace}_{self.verb}", len(self.keys), *self.keys, *self.args]
 
 
-@dataclass(frozen=True, slots=True)
-class Sending:
+class Sending(Struct, frozen=True):
     """A command on its way into an inbox; see lua/send.lua."""
 
     partition: int

@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, cast
 
+import msgspec
 import redis.exceptions
 from redis import Redis
 from redis.backoff import ExponentialBackoff
@@ -26,8 +27,7 @@ from wherry.store.wire import Packer, Stream
 FIRE_LIMIT = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(msgspec.Struct, frozen=True):
     """What send.lua did. `result` tells what became of a command that was sent before."""
 
     command_id: str
@@ -155,7 +155,7 @@ class Store:
         """An idempotency key may lead to a command of another id: read what became of that one."""
         if done.command_id == sending.id:
             return done
-        return replace(done, result=self.result(sending.partition, done.command_id))
+        return msgspec.structs.replace(done, result=self.result(sending.partition, done.command_id))
 
     def result(self, partition: int, command_id: str) -> Result | None:
         """What became of a command; None when it is not known (any more)."""

@@ -39,6 +39,8 @@ ns:replies:<process>       channel results for the waiters of one process
 
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 
 @dataclass(frozen=True, slots=True)
 class Keys:
@@ -108,8 +110,7 @@ class Keys:
         return PartitionKeys(f"{{{self.namespace}:{number}}}:")
 
 
-@dataclass(frozen=True, slots=True)
-class PartitionKeys:
+class PartitionKeys(Struct, frozen=True):
     """The keys of one partition; `prefix` is its hash tag and a colon."""
 
     prefix: str
