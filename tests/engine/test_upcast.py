@@ -9,7 +9,7 @@ from tests.support.quay import Moor, Paint, Quay, QuayKind, first_app, second_qu
 from tests.support.yard import Yard
 from wherry import App, Entity, Event, Misconfigured, message
 from wherry.engine.registry import Registry
-from wherry.store.audit import audit, read_partition
+from wherry.store.fsck import Fsck
 from wherry.testing import given, stored
 
 
@@ -66,8 +66,8 @@ def test_what_older_code_stored_is_read_through_upcasters_and_stays_as_it_is(red
     assert [b"v" in event for event in events] == [False, False, True]
     assert (events[2][b"type"], events[2][b"v"]) == (b"BerthTaken", b"2")
     # The stored state has the coat of paint that does not count any more: `repair` is for that.
-    (finding,) = audit(yard.registry, read_partition(yard.redis, yard.store.keys, 0))
-    assert '"coats":1}, its log tells' in finding
+    (finding,) = Fsck(yard.store, yard.registry).everything()
+    assert str(finding) == "quay/q: /state/coats is 1, its log tells 0"
     # Code that is older than the events says so, and breaks nothing.
     back = later(old, first_app())
     assert "BerthTaken of version 2" in back.store.rebuild(back.registry, "quay/q").fault

@@ -7,15 +7,18 @@ only at rest, when every inbox is empty and nobody sends.
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import groupby
 from typing import Any
 
 from redis import Redis
 
+from tests.support.images import Image, Stored, read_partition
 from wherry.engine.envelope import Result, read_envelope, read_result
 from wherry.engine.registry import Registry
-from wherry.store.audit import Image, Stored, audit, audit_entity, read_partition, versions
-from wherry.store.keys import Keys
+from wherry.store.client import Store
+from wherry.store.fsck import Fsck
+from wherry.store.told import versions
 
 ENDED = {"completed", "compensated", "failed"}
 #: Where one command may cause many events of one type.
@@ -36,6 +39,7 @@ class Namespace:
 
     registry: Registry
     images: list[Image]
+    store: Store
     entities: dict[str, Stored] = field(default_factory=dict)
     states: dict[str, Any] = field(default_factory=dict)
 
@@ -46,6 +50,11 @@ class Namespace:
                 spec = self.registry.kinds.get(stored.kind)
                 told = list(versions(spec, stored.log)) if spec else []
                 self.states[stored.address] = told[-1].state if told else None
+
+    @cached_property
+    def findings(self) -> list[str]:
+        """What `wherry fsck` says of it."""
+        return [str(finding) for finding in Fsck(self.store, self.registry).everything()]
 
     def of(self, kind: str) -> Iterator[tuple[str, Stored, Any]]:
         """Key, what is stored, and state of every entity of a kind that has a state."""
@@ -61,9 +70,9 @@ class Namespace:
 
 def read(redis: Redis, namespace: str, registry: Registry) -> Namespace:
     """Read a namespace."""
-    keys = Keys(namespace)
-    images = [read_partition(redis, keys, number) for number in range(registry.partitions)]
-    return Namespace(registry, images)
+    store = Store(redis, namespace)
+    images = [read_partition(redis, store.keys, number) for number in range(registry.partitions)]
+    return Namespace(registry, images, store)
 
 
 def violations(
@@ -75,8 +84,7 @@ def violations(
 
 def wrong(space: Namespace, acknowledged: Iterable[Ack] = ()) -> Iterator[str]:
     """The same, of a namespace that was read before."""
-    for image in space.images:
-        yield from audit(space.registry, image)
+    yield from space.findings
     yield from at_rest(space)
     yield from applied_once(space)
     yield from answered(space, acknowledged)
@@ -87,8 +95,7 @@ def wrong(space: Namespace, acknowledged: Iterable[Ack] = ()) -> Iterator[str]:
 
 def wrong_now(space: Namespace) -> Iterator[str]:
     """What must never be so, not even while everything runs and is killed."""
-    for stored in space.entities.values():
-        yield from audit_entity(space.registry, stored)
+    yield from space.findings
     yield from applied_once(space)
     yield from harbour_at_any_version(space)
 
