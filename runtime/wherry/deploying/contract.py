@@ -11,6 +11,7 @@ from typing import Any, get_args, get_type_hints
 
 from wherry.authoring.messages import Kind
 from wherry.authoring.saga import Part, Saga
+from wherry.deploying.annotations import returned
 from wherry.deploying.type_words import fields_of, named_types, words_of
 from wherry.engine.envelope import ANSWER
 from wherry.engine.registry import Registry
@@ -60,18 +61,18 @@ def _event(spec: KindSpec, of: EventSpec) -> Json:
 def _saga(saga: Saga[Any, Any, Any]) -> Json:
     return {
         "input": fields_of(saga.input_type),
-        "result": words_of(_result_type(saga)),
+        "result": words_of(returned(saga.result)),
         "stages": [[_step(part) for part in stage] for stage in saga.stages],
     }
 
 
 def _step(part: Part[Any]) -> Json:
-    asked = get_args(get_type_hints(part.written.ask).get("return"))
-    kind, reply = asked if len(asked) == 2 else (None, Any)
-    named = isinstance(kind, type) and issubclass(kind, Kind)
+    asked = get_args(returned(part.written.ask))
+    kind, reply = asked if len(asked) == 2 else (None, Any)  # Ask[Kind, Reply]
+    to = kind.name if isinstance(kind, type) and issubclass(kind, Kind) else ""
     return {
         "name": part.name,
-        "asks": kind.name if named else "",
+        "asks": to,
         "reply": words_of(reply),
         "undo": part.undo is not None,
         "repeated": part.repeated,
@@ -87,10 +88,6 @@ def _effect(of: EffectSpec) -> Json:
     return {"fields": fields, "reply": reply, "unknown": of.rule.unknown}
 
 
-def _result_type(saga: Saga[Any, Any, Any]) -> Any:
-    return get_type_hints(saga.result).get("return", Any)
-
-
 def _types(registry: Registry) -> Iterator[Any]:
     """The types of all values; messages themselves are named where they belong."""
     for name in registry.app.entities:
@@ -103,7 +100,7 @@ def _types(registry: Registry) -> Iterator[Any]:
         for effect in target.effects.values():
             yield from (*_field_types(effect.codec.of), effect.reply.of)
     for saga in registry.app.sagas.values():
-        yield from (*_field_types(saga.input_type), _result_type(saga))
+        yield from (*_field_types(saga.input_type), returned(saga.result))
 
 
 def _field_types(of: Any) -> list[Any]:

@@ -40,7 +40,7 @@ def fields_of(type_: Any) -> Fields:
             + ("" if f.default is MISSING and f.default_factory is MISSING else _LEFT_OUT)
             for f in fields(type_)
         }
-    if isinstance(type_, msgspec.StructMeta):
+    if _is_struct(type_):
         return {
             f.encode_name: words_of(f.type) + ("" if f.required else _LEFT_OUT)
             for f in msgspec.structs.fields(type_)
@@ -75,7 +75,7 @@ def _inside(type_: Any) -> list[Any]:
         return parts[:1]
     if is_dataclass(type_) and isclass(type_):
         parts += get_type_hints(type_, include_extras=True).values()
-    elif isinstance(type_, msgspec.StructMeta):
+    elif _is_struct(type_):
         parts += [field.type for field in msgspec.structs.fields(type_)]
     return parts
 
@@ -90,6 +90,10 @@ def _constrained(of: Any, notes: tuple[Any, ...]) -> str:
         if getattr(note, name) is not None
     ]
     return f"{words_of(of)} ({', '.join(demands)})" if demands else words_of(of)
+
+
+def _is_struct(type_: Any) -> bool:
+    return isinstance(type_, msgspec.StructMeta)
 
 
 def _name(type_: Any) -> str:

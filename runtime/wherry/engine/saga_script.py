@@ -35,7 +35,9 @@ class Script:
             st.StepDone: self._step_done,
             st.StepFailed: _step_failed,
             st.StepLate: lambda s, e: _with_step(s, e.step, status="late"),
-            st.CompensationStarted: lambda s, e: _with(s, status="compensating", problem=e.problem),
+            st.CompensationStarted: lambda s, e: _with(
+                s, status="compensating", problem=e.problem, turned=e.problem
+            ),
             st.UndoStarted: lambda s, e: _with_step(s, e.step, status="undoing"),
             st.StepUndone: lambda s, e: _with_step(s, e.step, status="undone"),
             st.UndoFailed: lambda s, e: _with_step(
@@ -46,6 +48,7 @@ class Script:
             ),
             st.SagaCompensated: lambda s, e: _with(s, status="compensated", ended_at=e.at),
             st.SagaFailed: lambda s, e: _with(s, status="failed", ended_at=e.at, problem=e.problem),
+            st.SagaRetried: lambda s, _: _retried(s),
             st.Ticked: lambda s, e: _with(s, tick=e.tick),
         }
         return {e.__name__: EventSpec(e.__name__, codec_of(e), fold) for e, fold in folds.items()}
@@ -63,7 +66,7 @@ class Script:
 
     def kept(self, state: State, label: str, reply: Raw) -> Any:
         """The author's state after a reply."""
-        part, item = self._part(state, label)
+        part, item = self.part_of(state, label)
         if part.keep is None:
             return state.data
         step = state.step(label)
@@ -71,7 +74,8 @@ class Script:
         kind = step.to.partition("/")[0]
         return part.keep(state.data, item, self._find(kind, step.type).decode(reply))
 
-    def _part(self, state: State, label: str) -> tuple[Part[Any], Any]:
+    def part_of(self, state: State, label: str) -> tuple[Part[Any], Any]:
+        """The step of a label, and its item when it is one of several."""
         name, _, index = label.partition("[")
         part = next(p for stage in self.saga.stages for p in stage if p.name == name)
         return part, part.items(state.data)[int(index.rstrip("]"))] if index else None
@@ -80,6 +84,18 @@ class Script:
 def _stage_started(state: State, event: st.StageStarted) -> State:
     tick = min([state.tick, *(step.due for step in event.steps)])
     return _with(state, stage=event.stage, steps=state.steps + event.steps, tick=tick)
+
+
+def _retried(state: State) -> State:
+    """What could not be undone is done, and waits for its undo. Who started it was told before."""
+    steps = tuple(
+        _with(step, status="done", problem=None) if step.status == "undo-failed" else step  # type: ignore[arg-type]
+        for step in state.steps
+    )
+    return _with(
+        state, status="compensating", problem=state.turned, ended_at=0, tick=0, origin=None,
+        steps=steps,
+    )  # fmt: skip
 
 
 def _step_failed(state: State, event: st.StepFailed) -> State:

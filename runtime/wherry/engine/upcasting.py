@@ -22,7 +22,7 @@ class UnknownEvent(Damaged):
     """The code has no class for a stored event, and no upcaster."""
 
     def __init__(self, kind: str, name: str, version: int, known: int = 0) -> None:
-        self.name, self.version = name, version
+        self.name, self.version, self.known = name, version, known
         if known and known < version:
             said = f"{name} was stored in version {version}, and the code knows up to {known}"
         else:

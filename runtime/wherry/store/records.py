@@ -45,7 +45,7 @@ def to_record(redis: Redis, read: EntityRead, found: Hash) -> Record:
     record.version = int(found[b"version"])
     record.status = found.get(b"status", b"").decode()
     record.snapshot = int(found.get(b"snapshot", b"0"))
-    record.books = {pool.name: _book(pool.name, found) for pool in read.spec.pools}
+    record.books = {pool.name: stored_book(pool.name, found) for pool in read.spec.pools}
     if record.snapshot:
         _take_snapshot(record, found[b"state"])
     if record.snapshot < record.version:
@@ -91,7 +91,8 @@ def _catch_up(record: Record, events: list[tuple[bytes, Hash]]) -> None:
             return
 
 
-def _book(pool: str, found: Hash) -> Book:
+def stored_book(pool: str, found: Hash) -> Book:
+    """The book of a pool, as an entity's hash has it."""
     prefix = f"pool:{pool}:hold:".encode()
     holds = {
         k[len(prefix) :].decode(): v.decode() for k, v in found.items() if k.startswith(prefix)
