@@ -24,6 +24,7 @@ LIFECYCLE = {
     "": ("running",),
     "running": ("compensating", "completed", "failed"),
     "compensating": ("compensated", "failed"),
+    "failed": ("compensating",),
 }
 ANSWER_CODEC: Codec[Answer] = codec_of(Answer)
 
@@ -71,6 +72,7 @@ class Handlers:
             ),
             "Cancel": CommandSpec("Cancel", codec_of(st.Cancel), nothing, self.cancel),
             "Kill": CommandSpec("Kill", codec_of(st.Kill), nothing, self.kill),
+            "Retry": CommandSpec("Retry", codec_of(st.Retry), nothing, self.retry),
             "Tick": CommandSpec("Tick", codec_of(st.Tick), nothing, self.tick, internal=True),
             ANSWER: CommandSpec(ANSWER, ANSWER_CODEC, nothing, self.answer, internal=True),
         }
@@ -119,12 +121,32 @@ class Handlers:
         run.turn_back(Problem("cancelled", command.reason))
         return run.decide({"status": run.state.status})
 
+    def retry(self, state: State, command: st.Retry, call: Call) -> Decision:
+        """Send the undos again that failed."""
+        _require_stuck(state, call)
+        run = Run(self.script, state, call)
+        run.retry(command.reason)
+        return run.decide({"status": run.state.status})
+
     def kill(self, state: State, command: st.Kill, call: Call) -> Decision:
         """End at once. Undos reach their entities after the steps: channels are in order."""
         _require_running(state, call)
         run = Run(self.script, state, call)
         run.kill(Problem("killed", command.reason))
         return run.decide({"status": run.state.status})
+
+
+def _require_stuck(state: State, call: Call) -> None:
+    """Only what could not be undone can be undone once more."""
+    if state.status in {"running", "compensating"}:
+        raise Rejected(
+            "saga-running", f"{call.context.key} is {state.status}: it goes on by itself"
+        )
+    if state.problem is not None and state.problem.code == "killed":
+        said = f"{call.context.key} was killed: its undos were sent, and nobody waits for them"
+        raise Rejected("saga-ended", said)
+    if not any(step.status == "undo-failed" for step in state.steps):
+        _require_running(state, call)
 
 
 def _require_running(state: State, call: Call) -> None:

@@ -91,12 +91,19 @@ class Run:
             self.turn_back(Problem("deadline-passed", "the saga took too long"))
         due = [s.due for s in self.state.steps if s.status == "running"]
         due += [self.state.deadline] if self.state.status == "running" else []
+        if not due and self.state.tick:
+            self.note(st.Ticked(0))
         if not due:
+            self._tick = 0
             return
         # The timer is gone, even if it fired a little early by another pump's clock.
         self._tick = 0
         if min(due) != self.state.tick:
             self.note(st.Ticked(min(due)))
+
+    def retry(self, reason: str) -> None:
+        """Send the undos again that failed, after an end that was none."""
+        self.note(st.SagaRetried(self.call.now_ms, reason))
 
     def kill(self, problem: Problem) -> None:
         """End without waiting; send the undos of all that is, or may be, done."""
@@ -206,5 +213,7 @@ class Run:
             return (StopTimer("tick"),) if self.events else ()
         if self.state.tick == self._tick:
             return ()
+        if not self.state.tick:
+            return (StopTimer("tick"),)
         due = datetime.fromtimestamp(self.state.tick / 1000, UTC)
         return (StartTimer("tick", due, st.Tick()),)

@@ -126,7 +126,8 @@ class Told:
         for (pool, hold), (fields, command) in self.holds.items():
             end = self.books[pool].holds[hold]
             yield self._timer(f"{pool}:{hold}", int(end), command, fields)
-        if self.spec.name.startswith("saga.") and self.version and not self.state.ended:
+        saga = self.state if self.spec.name.startswith("saga.") else None
+        if saga is not None and self.version and saga.tick and not saga.ended:
             yield self._timer(TICK, self.state.tick, Tick(), self.last)
         yield from self._patience()
 

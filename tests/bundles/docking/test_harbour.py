@@ -291,7 +291,7 @@ def test_the_protocols_are_as_written_down() -> None:
             "RegisterVessel", "UpdatePosition", "ArriveAtPort", "DepartFromPort",
             "UpdateOperationalStatus", "Decommission",
         },
-        "saga.docking": {"Start", "Cancel", "Kill"},
+        "saga.docking": {"Start", "Cancel", "Kill", "Retry"},
     }  # fmt: skip
 
 
