@@ -52,11 +52,12 @@ class Door:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What one burst showed: requests a second, and what one of them cost."""
+    """What one burst showed: requests a second, and the CPU time of one, also of the others."""
 
     per_second: float
     server_us: float
     client_busy: float
+    others_us: dict[str, float]
 
 
 def main() -> None:
@@ -103,6 +104,7 @@ def _line(
         "echo_per_second": round(statistics.median(each["echo"].per_second for each in rounds)),
         "server_us": round(statistics.median(each[way].server_us for each in rounds), 1),
         "echo_server_us": round(statistics.median(each["echo"].server_us for each in rounds), 1),
+        "others_us": rounds[-1][way].others_us,
         "client_busy": round(max(max(each[way].client_busy, each["echo"].client_busy)
                                  for each in rounds), 2),
     }  # fmt: skip
@@ -110,16 +112,18 @@ def _line(
 
 def _round(way: str, door: Door, count: int, system: System, options: argparse.Namespace) -> Round:
     requests = [_request(way, number) for number in range(count)]
-    server, client = door.cpu(), time.process_time()
+    server, others = door.cpu(), system.cpu_seconds()
     measured = burst(door.port, requests, options.connections, _CHECKS[way])
-    client = time.process_time() - client
-    found = Round(
+    server = door.cpu() - server
+    client = system.cpu_seconds()["driver"] - others["driver"]
+    _rest(system)  # what is left is a part of the cost
+    took = {who: now - others[who] for who, now in system.cpu_seconds().items()}
+    return Round(
         measured.count / measured.seconds,
-        (door.cpu() - server) / count * 1e6,
+        server / count * 1e6,
         client / measured.seconds,
+        {who: round(seconds / count * 1e6, 1) for who, seconds in took.items()},
     )
-    _rest(system)
-    return found
 
 
 def _request(way: str, number: int) -> bytes:
@@ -129,27 +133,30 @@ def _request(way: str, number: int) -> bytes:
             return request(path, _BODY, Prefer="respond-async")
         case "wait":
             return request(path, _BODY, Prefer="wait=30")
-    return request(path, _BODY)
+        case _:
+            return request(path, _BODY)
 
 
 def _echoed(status: int, body: bytes) -> None:
-    _require(status == 200 and from_json(body) == {"by": 1}, status, body)
+    if not (status == 200 and from_json(body) == {"by": 1}):
+        raise _wrong(status, body)
 
 
 def _accepted(status: int, body: bytes) -> None:
-    _require(status == 202 and from_json(body)["status"] == "pending", status, body)
+    if not (status == 202 and from_json(body)["status"] == "pending"):
+        raise _wrong(status, body)
 
 
 def _replied(status: int, body: bytes) -> None:
-    _require(status == 200 and from_json(body)["reply"] >= 1, status, body)
+    if not (status == 200 and from_json(body)["reply"] >= 1):
+        raise _wrong(status, body)
 
 
 _CHECKS: dict[str, Check] = {"echo": _echoed, "respond-async": _accepted, "wait": _replied}
 
 
-def _require(fine: bool, status: int, body: bytes) -> None:
-    if not fine:
-        raise RuntimeError(f"answered {status}: {body!r}")
+def _wrong(status: int, body: bytes) -> RuntimeError:
+    return RuntimeError(f"answered {status}: {body!r}")
 
 
 def _rest(system: System) -> None:

@@ -15,8 +15,8 @@ import psutil
 from loadtests.bench.outside import outside
 from loadtests.bench.recording import recording
 from loadtests.bench.source import NAMESPACE, Source, environment
-from wherry.store.server import Fsync, Server
 from wherry.deploying.deployment import deploy
+from wherry.store.server import Fsync, Server
 from wherry.wiring import Runtime
 from wherry.workers.queue import enqueue_pump, enqueue_runner, open_queue
 from wherry.workers.roles import EFFECTS, PUMPS, Role
