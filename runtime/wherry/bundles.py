@@ -1,6 +1,7 @@
 """The code of bundles: imported from a folder, recognised by its content, kept for a way back.
 
-A version is a digest of the files. Processes run the version that is deployed, wherever on this
+A version is a digest of the files, and of our own Lua: two versions of Wherry whose scripts differ
+must not work at the same time either. Processes run the version that is deployed, wherever on this
 machine it lies: in the functions folder, or among the copies that `wherry deploy` keeps. Code is
 never read from Redis: whoever can write there could run anything here.
 """
@@ -21,6 +22,7 @@ from types import ModuleType
 
 from wherry.authoring.app import App
 from wherry.errors import Misconfigured
+from wherry.store import library
 
 log = logging.getLogger(__name__)
 
@@ -106,11 +108,11 @@ def reload_bundles(old: Bundles, folder: Path, named: Sequence[str] = ()) -> Bun
 
 
 def fingerprint(folder: Path, names: Iterable[str]) -> str:
-    """Return 12 hex digits that change when any file of the bundles does.
+    """Return 12 hex digits that change when any file of the bundles does, or our Lua library.
 
-    Modules that lie beside them belong to each of them.
+    Modules that lie beside the bundles belong to each of them.
     """
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(library.digest())
     for path in _files(folder, names):
         digest.update(str(path.relative_to(folder)).encode() + b"\0")
         digest.update(hashlib.sha256(path.read_bytes()).digest())

@@ -5,6 +5,7 @@ stands for lua/lib/log.lua, the first time it is named. `python -m wherry.store.
 writes the whole text, for linters and for the curious.
 """
 
+import hashlib
 import re
 import sys
 from collections.abc import Iterable
@@ -53,6 +54,12 @@ def verbs() -> tuple[str, ...]:
     """Return the name of every verb, sorted."""
     names = (entry.name for entry in _folder().iterdir())
     return tuple(sorted(name.removesuffix(".lua") for name in names if name.endswith(".lua")))
+
+
+@cache
+def digest() -> bytes:
+    """A digest of the whole library, without any rules."""
+    return hashlib.sha256(build("ns", "").encode()).digest()
 
 
 def source(name: str) -> str:
