@@ -170,6 +170,13 @@ LASTING: dict[str, Damage] = {
     "an idempotency key": _damage(
         lambda r: r.set(key("idem:x"), "x"), "idem", subject=f"key {key('idem:x')}"
     ),
+    "a message held back for nobody": _damage(
+        lambda r: r.rpush(key("held:box:b"), "{}"), "held-lost"
+    ),
+    "nothing held back": _damage(lambda r: r.zadd(key("held"), {"box/b": 1}), "held-none"),
+    "a count of what is held back": _damage(
+        lambda r: r.hset(key("meta"), "held", 3), "held-count", subject=f"key {key('meta')}"
+    ),
     "a call": _damage(
         lambda r: r.hset(key("effect"), "1-0.1", "?"), "effect-lost", "effect-message",
         subject="effect 1-0.1",

@@ -17,6 +17,7 @@ from wherry.cli import (
     deploy,
     doctor,
     effects,
+    fsck,
     init,
     keys,
     openapi,
@@ -59,7 +60,7 @@ def build() -> App:
     )
     for group in (
         init, system, demo, send, read, sagas, attention, effects, queues, pauses, dead, replay,
-        keys, doctor, whoami, api_keys, audit, top, openapi, deploy, processes, completion,
+        fsck, keys, doctor, whoami, api_keys, audit, top, openapi, deploy, processes, completion,
     ):  # fmt: skip
         group.add_to(app)
     app.command(show_version, name="version", group=OPERATE)

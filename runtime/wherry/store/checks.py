@@ -20,6 +20,11 @@ class OfEntity:
     address: str
     extra: Extra = NOTHING
 
+    @property
+    def name(self) -> str:
+        """What is mended."""
+        return self.address
+
 
 @dataclass(frozen=True, slots=True)
 class OfEffect:
@@ -27,6 +32,11 @@ class OfEffect:
 
     partition: int
     id: str
+
+    @property
+    def name(self) -> str:
+        """What is mended."""
+        return f"effect {self.id}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from wherry.store.repair import Extra, repair_effect, repair_many
 
 def cure(
     store: Store, registry: Registry, findings: Iterable[Finding], code: str
-) -> Iterator[tuple[OfEntity | OfEffect, str]]:
-    """Mend what can be mended. Yields each entity and call, and why it is not mended, if so.
+) -> Iterator[tuple[str, str]]:
+    """Mend what can be mended. Yields the name of each cure, and why it did not help, if so.
 
     `code` is the version of the bundles of `registry`: it has to be the one that is deployed.
     """
@@ -26,10 +26,10 @@ def cure(
             case None:
                 pass
     for done in repair_many(store, registry, extras, code=code, extras=extras):
-        yield OfEntity(done.address), done.why
+        yield OfEntity(done.address).name, done.why
     for one in effects:
         repair_effect(store, one.partition, one.id)
-        yield one, ""
+        yield one.name, ""
 
 
 def _both(one: Extra | None, other: Extra) -> Extra:

@@ -117,6 +117,7 @@ class Fsck:
                 yield from self._index(name)
         if not self.kind:
             yield from self._strings([n for n in right if n.group in {"result", "idem"}])
+            yield from self._lists([n for n in right if n.group == "held" and n.rest])
 
     def _types(self, names: Sequence[KeyName]) -> list[str]:
         pipe = self.store.redis.pipeline(transaction=False)
@@ -176,8 +177,10 @@ class Fsck:
             yield from part.timers()
         if not names & {"effects", "effect", "parked", "attempt"}:
             yield from part.effects()
-        if not self.kind and not names & {"meta", "counters", "attention"}:
-            yield from part.marks()
+        if not self.kind and not names & {"meta", "counters", "attention", "held"}:
+            marks = list(part.marks())
+            yield from marks
+            yield from () if marks else part.held()
 
     def _strings(self, names: Sequence[KeyName]) -> Iterator[Finding]:
         """Results and idempotency keys: `send` and `read_result` rely on their form."""
@@ -192,6 +195,20 @@ class Fsck:
             if not (_is_result(value) if name.group == "result" else _is_idem(value)):
                 said = f"is no {name.group}: DEL lets its command be sent once more"
                 yield Finding(f"key {name.text}", name.group, said, value.decode(errors="replace"))
+
+    def _lists(self, names: Sequence[KeyName]) -> Iterator[Finding]:
+        """Messages that are held back for entities of which nobody knows that they wait."""
+        for name in names:
+            address = "/".join(name.rest)
+            held = self.store.keys.partition(name.partition).held
+            pipe = self.store.redis.pipeline(transaction=True)
+            pipe.zscore(held, address)
+            pipe.exists(name.text)
+            with reaching():
+                since, exists = pipe.execute(raise_on_error=False)
+            if since is None and exists:
+                said = f"has messages that are held back for ever: ZADD {held} <ms> {address}"
+                yield Finding(address, "held-lost", said)
 
 
 def _stranger(key: str) -> Finding:

@@ -21,7 +21,7 @@ from wherry.store.checks import Finding, OfEffect, OfEntity
 from wherry.store.client import Store, reaching
 from wherry.store.keys import PartitionKeys
 from wherry.store.known import ONCE
-from wherry.store.repair import Extra
+from wherry.store.repair import TRIES, Extra
 from wherry.store.told import TICK
 from wherry.store.walk import fields, members
 
@@ -224,6 +224,39 @@ class PartChecks:
         except (msgspec.DecodeError, UnicodeDecodeError):
             said = f"what is remembered of it cannot be read: {_text(value)}"
             yield Finding(address, "attention", said, _text(value))
+
+    def held(self) -> Iterator[Finding]:
+        """Each message that is held back is among those that go on later, and is counted."""
+        for _ in range(TRIES):
+            before, held = self._held()
+            lengths = self._lengths(held)
+            if (before, held) == self._held():
+                break
+        else:  # it changes all the time, so it is in use
+            return
+        for address, length in lengths.items():
+            if not length:
+                said = "is said to have messages that are held back, and has none"
+                yield Finding(address, "held-none", f"{said}; ZREM {self.own.held} removes it")
+        if sum(lengths.values()) != before:
+            said = f"its field held is {before}, {sum(lengths.values())} messages are held back"
+            yield Finding(f"key {self.own.meta}", "held-count", said, before, sum(lengths.values()))
+
+    def _held(self) -> tuple[int, list[str]]:
+        pipe = self.store.redis.pipeline(transaction=True)
+        pipe.hget(self.own.meta, "held")
+        pipe.zrange(self.own.held, 0, -1)
+        with reaching():
+            count, found = pipe.execute()
+        return int(count or 0), [address.decode(errors="replace") for address in found]
+
+    def _lengths(self, addresses: list[str]) -> dict[str, int]:
+        pipe = self.store.redis.pipeline(transaction=False)
+        for address in addresses:
+            kind, _, key = address.partition("/")
+            pipe.llen(self.own.held_for(kind, key))
+        with reaching():
+            return dict(zip(addresses, pipe.execute(), strict=True))
 
 
 def wrong_type(key: str, type_: str, wanted: str) -> Finding:

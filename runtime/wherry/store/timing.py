@@ -59,8 +59,13 @@ def on_their_way(redis: Redis, keys: Keys, partition: int, addresses: Collection
     ids: set[str] = set()
     own = keys.partition(partition)
     with reaching():
+        # A message that is held back was in the inbox first: in this order none is missed.
         for message in _inbox(redis, own.inbox):
             ids |= _timer_of(message, addresses)
+        for address in addresses:
+            kind, _, key = address.partition("/")
+            for message in _held(redis, own.held_for(kind, key)):
+                ids |= _timer_of(message, addresses)
     return ids
 
 
@@ -81,6 +86,13 @@ def _inbox(redis: Redis, inbox: str) -> Iterable[bytes]:
         if len(page) < _PAGE:
             return
         after = f"({page[-1][0].decode()}"
+
+
+def _held(redis: Redis, held: str) -> Iterable[bytes]:
+    at = 0
+    while page := cast("list[bytes]", redis.lrange(held, at, at + _PAGE - 1)):
+        yield from page
+        at += _PAGE
 
 
 def _timer_of(message: bytes, addresses: Collection[str]) -> set[str]:
