@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from wherry.gateway.dead import Verb, Wanted
 
 _LETTER = ("id", "at", "entity", "type", "code", "command_id")
-_DONE = ("id", "status", "command_id")
+_DONE = ("id", "status", "command_id", "detail")
 
+Force = Annotated[
+    bool, Flag, Parameter(help="Also what a saga has given up; it will not know of it.")
+]
 Letter = Annotated[str | None, Parameter(name="ID")]
 
 
@@ -72,11 +75,12 @@ def retry(
     /,
     *,
     many: Many = _ONE,
+    force: Force = False,
     consent: Consent = ASK,
     common: Common = NOTHING,
 ) -> int:
     """Send a dead letter's message again; or those of many, in the order in which they failed."""
-    return _do("retry", letter, many, consent, common)
+    return _do("retry", letter, many, consent, common, force=force)
 
 
 def drop(
@@ -91,7 +95,15 @@ def drop(
     return _do("drop", letter, many, consent, common)
 
 
-def _do(verb: "Verb", letter: str | None, many: Many, consent: Consent, common: Common) -> int:
+def _do(
+    verb: "Verb",
+    letter: str | None,
+    many: Many,
+    consent: Consent,
+    common: Common,
+    *,
+    force: bool = False,
+) -> int:
     said = [letter is not None, many.every, bool(many.entity or many.code)]
     subject = f"dead {verb} {letter or ''}".rstrip()
     if sum(said) != 1:
@@ -99,26 +111,26 @@ def _do(verb: "Verb", letter: str | None, many: Many, consent: Consent, common: 
         raise usage(subject, cause, f"wherry dead {verb} --help")
     with session(common, subject, "wherry dead list") as s:
         if letter is None:
-            _many(s, verb, many, consent)
+            _many(s, verb, many, consent, force=force)
         else:
-            s.out.one(_one(s, verb, letter, consent))
+            s.out.one(_one(s, verb, letter, consent, force=force))
     return 0
 
 
-def _many(s: Session, verb: "Verb", many: Many, consent: Consent) -> None:
+def _many(s: Session, verb: "Verb", many: Many, consent: Consent, *, force: bool) -> None:
     """The oldest first, so that messages to one entity come again in the order they had."""
     chosen = s.dead.oldest(_wanted(many))
     if chosen and not consent.dry_run:
         confirmed(f"{verb.capitalize()} {len(chosen)} dead letters?", f"dead {verb}", consent)
-    done = s.dead.each(verb, chosen, dry_run=consent.dry_run)
+    done = s.dead.each(verb, chosen, dry_run=consent.dry_run, force=force)
     s.out.page({"items": done}, "items", _DONE)
 
 
-def _one(s: Session, verb: "Verb", letter: str, consent: Consent) -> dict[str, Any]:
+def _one(s: Session, verb: "Verb", letter: str, consent: Consent, *, force: bool) -> dict[str, Any]:
     if consent.dry_run:
-        return s.dead.each(verb, [s.dead.show(letter)], dry_run=True)[0]
+        return s.dead.each(verb, [s.dead.show(letter)], dry_run=True, force=force)[0]
     if verb == "retry":
-        return s.dead.retry(letter)
+        return s.dead.retry(letter, force=force)
     subject = f"dead letter {letter}"
     shown = s.dead.show(letter)
     confirmed(f"Drop {shown['type']} to {shown['entity']} for good?", subject, consent)

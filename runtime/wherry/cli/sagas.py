@@ -1,4 +1,4 @@
-"""`wherry saga`: start, list, show, trace, diagram, cancel, kill."""
+"""`wherry saga`: start, list, show, trace, diagram, cancel, kill, retry."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
@@ -54,7 +54,7 @@ def add_to(app: App) -> None:
     group.group = (ENTITIES,)
     group.command(start)
     group.command(list_, name="list")
-    for command in (show, trace, diagram, cancel, kill):
+    for command in (show, trace, diagram, cancel, kill, retry):
         group.command(command)
     app.command(group)
 
@@ -137,6 +137,20 @@ def kill(
             return 0
         confirmed(f"Kill saga {name} {id}, which is {shown['status']}?", subject, consent)
         return _tell(s, name, id, "Kill", reason, s.settings.wait)
+
+
+def retry(
+    name: str,
+    id: str,
+    /,
+    *,
+    reason: Reason = "retried by an operator",
+    waiting: WaitFlags = WAIT,
+    common: Common = NOTHING,
+) -> int:
+    """Send the undos of a failed saga again that were refused."""
+    with session(common, f"saga {name} {id}", f"wherry saga show {name} {id}") as s:
+        return _tell(s, name, id, "Retry", reason, patience(s, waiting))
 
 
 def _tell(s: Session, name: str, id_: str, what: str, reason: str, patience_s: float | None) -> int:

@@ -7,7 +7,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Literal, cast
 
 from wherry.engine.changes import stream_id
-from wherry.errors import NotFound
+from wherry.engine.saga_run import UNDO
+from wherry.errors import NotFound, Rejected
 from wherry.gateway import shapes
 from wherry.gateway.sending import Sender
 from wherry.gateway.shapes import Json
@@ -56,24 +57,33 @@ class DeadLetters:
         """Dead letters in the order in which they failed."""
         return self._chosen(wanted, limit, newest=False)
 
-    def retry_all(self, wanted: Wanted, limit: int = MOST, *, dry_run: bool = False) -> Json:
+    def retry_all(
+        self, wanted: Wanted, limit: int = MOST, *, dry_run: bool = False, force: bool = False
+    ) -> Json:
         """Send the messages again, in the order in which they failed."""
         chosen = self.oldest(wanted, limit + 1)
-        done = self.each("retry", chosen[:limit], dry_run=dry_run)
+        done = self.each("retry", chosen[:limit], dry_run=dry_run, force=force)
         return {"items": done, "more": len(chosen) > limit}
 
-    def each(self, verb: Verb, chosen: list[Json], *, dry_run: bool) -> list[Json]:
+    def each(
+        self, verb: Verb, chosen: list[Json], *, dry_run: bool, force: bool = False
+    ) -> list[Json]:
         """Retry or drop letters, one after the other; those that are gone are passed over."""
-        return [row for letter in chosen if (row := self._do(verb, letter, dry_run=dry_run))]
+        done = (self._do(verb, letter, dry_run=dry_run, force=force) for letter in chosen)
+        return [row for row in done if row]
 
-    def _do(self, verb: Verb, letter: Json, *, dry_run: bool) -> Json | None:
-        id_ = letter["id"]
-        if dry_run:
-            return {"id": id_, "status": f"would {verb}", "command_id": letter["command_id"]}
+    def _do(self, verb: Verb, letter: Json, *, dry_run: bool, force: bool) -> Json | None:
+        row = {"id": letter["id"], "status": f"would {verb}", "command_id": letter["command_id"]}
         try:
-            return self.retry(id_) if verb == "retry" else self.drop(id_)
+            if verb == "retry" and not force:
+                _require_wanted(letter)
+            if dry_run:
+                return row
+            return self.retry(row["id"], force=force) if verb == "retry" else self.drop(row["id"])
         except NotFound:
             return None
+        except Rejected as error:
+            return row | {"status": "refused", "code": error.code, "detail": error.detail}
 
     def show(self, letter: str) -> Json:
         """One dead letter. Raises NotFound."""
@@ -85,9 +95,14 @@ class DeadLetters:
             raise _gone(letter)
         return shapes.dead_letter(partition, *found[0])
 
-    def retry(self, letter: str) -> Json:
-        """Send the message again, behind what waits already. Raises NotFound."""
+    def retry(self, letter: str, *, force: bool = False) -> Json:
+        """Send the message again, behind what waits already.
+
+        Raises NotFound, and Rejected for one that a saga has given up, unless that is meant.
+        """
         shown = self.show(letter)
+        if not force:
+            _require_wanted(shown)
         partition, entry = self._find(letter)
         own = self._runtime.store.keys.partition(partition)
         outside = _from_outside(shown)
@@ -144,6 +159,27 @@ def _when(letter: Json) -> tuple[int, int]:
 
 def _gone(letter: str) -> NotFound:
     return NotFound(f"no dead letter {letter!r}; `wherry dead list` lists them")
+
+
+def _require_wanted(shown: Json) -> None:
+    """Refuse what a saga was told that it had failed: it has gone on without it."""
+    message = shown["message"] if isinstance(shown["message"], dict) else {}
+    sender, tag = str(message.get("from", "")), str(message.get("tag", ""))
+    if not (sender.startswith("saga.") and tag):
+        return
+    name, _, key = sender.removeprefix("saga.").partition("/")
+    if tag.startswith(UNDO):
+        raise Rejected(
+            "step-given-up",
+            f"saga {name} {key} was told that this undo of {tag.removeprefix(UNDO)} failed: let it"
+            f" send it again with `wherry saga retry {name} {key}`, and drop this letter; or say"
+            " --force",
+        )
+    raise Rejected(
+        "step-given-up",
+        f"saga {name} {key} was told that its step {tag} failed, and has gone on without it:"
+        " were it done now, nobody would undo it. Drop the letter, or say --force",
+    )
 
 
 def _from_outside(shown: Json) -> bool:

@@ -96,8 +96,9 @@ class StuckSagas:
             shown = self._views.saga(name, row["id"])
             if _code(shown) != "killed":
                 yield StuckSaga(
-                    name, row["id"], f"could not undo all ({_code(shown)}): mend it by hand",
-                    row["updated_at"], "See what is left", f"wherry saga show {name} {row['id']}",
+                    name, row["id"], f"could not undo all ({_code(shown)})", row["updated_at"],
+                    "Correct what refuses the undo, then send it again",
+                    f"wherry saga retry {name} {row['id']}",
                 )  # fmt: skip
 
     def _in(self, status: str, limit: int) -> Iterator[tuple[str, Json]]:

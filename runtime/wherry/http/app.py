@@ -9,6 +9,8 @@ from starlette.types import ASGIApp
 
 from wherry.http.attention import Attention
 from wherry.http.commands import Commands
+from wherry.http.console.for_people import ForPeople
+from wherry.http.console.pages import Pages
 from wherry.http.console.routes import console_routes
 from wherry.http.dead import Dead
 from wherry.http.edge import Edge
@@ -42,9 +44,10 @@ def build_app(service: Service, more: Sequence[BaseRoute] = ()) -> ASGIApp:
     meters = Meters(service)
     rest = Starlette(routes=[*more], exception_handlers=HANDLERS, lifespan=life)
     rest.router.redirect_slashes = False
-    routes = _routes(service, meters)
+    pages = Pages(service)
+    routes = [*_routes(service, meters), *console_routes(service, pages)]
     opened = [route for route in routes if route.is_open]
-    return Edge(Table(routes, rest), service, meters, opened)
+    return ForPeople(Edge(Table(routes, rest), service, meters, opened), pages)
 
 
 def _routes(service: Service, meters: Meters) -> list[Guarded]:
@@ -60,6 +63,7 @@ def _routes(service: Service, meters: Meters) -> list[Guarded]:
         Guarded("/v1/sagas/{name}/{id}", get=read(sagas.show)),
         Guarded("/v1/sagas/{name}/{id}/cancel", post=invoke(sagas.cancel, audited=True)),
         Guarded("/v1/sagas/{name}/{id}/kill", post=operate(sagas.kill)),
+        Guarded("/v1/sagas/{name}/{id}/retry", post=operate(sagas.retry)),
         Guarded("/v1/attention", get=read(attention.listed)),
         Guarded("/v1/attention/{kind}/{key}/restart", post=operate(attention.restart)),
         Guarded("/v1/effects", get=read(effects.listed)),
@@ -88,5 +92,4 @@ def _routes(service: Service, meters: Meters) -> list[Guarded]:
         Guarded("/openapi.json", get=read(reference.openapi)),
         Guarded("/docs", get=read(reference.page)),
         Guarded("/docs/problems/{code}", get=read(reference.problem)),
-        *console_routes(service),
     ]

@@ -29,14 +29,15 @@ class Dead:
 
     async def retry_all(self, request: Request) -> Response:
         """Send the messages of many again, in the order in which they failed."""
-        query = Query(request, {"entity", "code", "all", "limit", "dry_run"})
+        query = Query(request, {"entity", "code", "all", "limit", "dry_run", "force"})
         await require_no_fields(request)
         wanted = _wanted(query)
         if (wanted == EVERY) is not query.flag("all"):
             raise Invalid("query", [Fault("/all", "say entity or code, or all=true")])
         limit = query.number("limit", 1, MOST) or MOST
         retry, dry_run = self._service.dead.retry_all, query.flag("dry_run")
-        return Json(await self._service.read(retry, wanted, limit, dry_run=dry_run))
+        force = query.flag("force")
+        return Json(await self._service.read(retry, wanted, limit, dry_run=dry_run, force=force))
 
     async def show(self, request: Request) -> Response:
         """One dead letter."""
@@ -44,7 +45,9 @@ class Dead:
 
     async def retry(self, request: Request) -> Response:
         """Send the message again."""
-        return await self._do(request, self._service.dead.retry)
+        force = Query(request, {"force"}).flag("force")
+        retry, id_ = self._service.dead.retry, request.path_params["id"]
+        return Json(await self._service.read(retry, id_, force=force))
 
     async def drop(self, request: Request) -> Response:
         """Forget the message."""

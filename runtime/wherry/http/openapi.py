@@ -179,6 +179,9 @@ def _saga_paths(saga: Saga[Any, Any, Any], schemas: Schemas) -> Json:
         at + "/{id}": {"get": parts.saga(f"{name}.show", tag, shown)},
         at + "/{id}/cancel": {"post": parts.tell_saga(f"{name}.cancel", tag, "Turn back", shown)},
         at + "/{id}/kill": {"post": parts.tell_saga(f"{name}.kill", tag, "End at once", shown)},
+        at + "/{id}/retry": {
+            "post": parts.tell_saga(f"{name}.retry", tag, "Send undos again that failed", shown)
+        },
     }
 
 

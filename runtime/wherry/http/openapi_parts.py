@@ -208,6 +208,9 @@ PARAMETERS: Json = {
     "OfEntity": _parameter("query", "entity", "Only those of this entity, `kind/key`", _TEXT),
     "OfCode": _parameter("query", "code", "Only those with this code", _TEXT),
     "DryRun": _parameter("query", "dry_run", "Only say what would be done", _FLAG),
+    "Force": _parameter(
+        "query", "force", "Also what a saga has given up; it will not know of it", _FLAG
+    ),
     "All": _parameter("query", "all", "All there are, and not only the usual ones", _FLAG),
     "Cursor": _parameter(
         "query", "cursor", "`next` of the page before", _matching("([0-9]{1,15}(~.*)?)?")
@@ -299,14 +302,15 @@ def tell_saga(id_: str, tag: str, summary: str, shape: Json) -> Json:
     }  # fmt: skip
 
 
-_RETRIED = _object("id status", id=_TEXT, status=_TEXT, command_id=_TEXT)
+_RETRIED = _object("id status", id=_TEXT, status=_TEXT, command_id=_TEXT, code=_TEXT, detail=_TEXT)
 
 
-def _dead(id_: str, summary: str) -> Json:
+def _dead(id_: str, summary: str, *more: str) -> Json:
     done = response(summary, _RETRIED)
     return {
-        "operationId": id_, "tags": ["dead letters"], "summary": summary, "parameters": [_LETTER],
-        "responses": {"200": done, **problems(403, 404, 422, 503)},
+        "operationId": id_, "tags": ["dead letters"], "summary": summary,
+        "parameters": [_LETTER, *refs(*more)],
+        "responses": {"200": done, **problems(403, 404, 409, 422, 503)},
     }  # fmt: skip
 
 
@@ -315,7 +319,7 @@ def _retry_all() -> Json:
     return {
         "operationId": "dead.retry_all", "tags": ["dead letters"],
         "summary": "Send those of an entity or a code again, in the order in which they failed",
-        "parameters": refs("OfEntity", "OfCode", "All", "Limit", "DryRun"),
+        "parameters": refs("OfEntity", "OfCode", "All", "Limit", "DryRun", "Force"),
         "responses": {"200": response("What was done", done), **problems(403, 422, 503)},
     }  # fmt: skip
 
@@ -385,7 +389,7 @@ COMMON_PATHS: Json = {
     "/v1/dead/retry": {"post": _retry_all()},
     "/v1/dead/{id}": {"get": _get("dead.show", "dead letters", "Show", [_LETTER],
                                   response("The dead letter", ref("schemas", "DeadLetter")), 404)},
-    "/v1/dead/{id}/retry": {"post": _dead("dead.retry", "Send it again")},
+    "/v1/dead/{id}/retry": {"post": _dead("dead.retry", "Send it again", "Force")},
     "/v1/dead/{id}/drop": {"post": _dead("dead.drop", "Forget it")},
     "/v1/audit": {"get": _get(
         "audit.list", "operators", "What operators did", refs("Limit"),

@@ -16,8 +16,14 @@ _LOOK = "Look at `errors`: each names a place, as a JSON pointer, and what is wr
 
 TEXTS = {
     "malformed-json": Text(
-        "The body is not JSON, or is nested deeper than 32 levels.",
+        "The body is not JSON, is nested deeper than 32 levels, or has a name twice in one object.",
         "Send the fields of the command as one JSON object.",
+    ),
+    "malformed-request": Text(
+        "What was sent is no HTTP/1.1 request.", "Use a client for HTTP; send one Content-Length."
+    ),
+    "head-too-large": Text(
+        "Request line and headers have more than 64 KiB.", "Send less; data belongs into the body."
     ),
     "invalid": Text("A field, a query parameter or a header is not as it must be.", _LOOK),
     "unauthenticated": Text(
@@ -76,7 +82,7 @@ TEXTS = {
     ),
     "unsupported-media-type": Text("The body is not application/json.", "Set Content-Type."),
     "request-timeout": Text(
-        "The body did not arrive in time. Nothing was written.", "Send it again."
+        "Head or body did not arrive in time. Nothing was written.", "Send it again."
     ),
     "cross-site": Text(
         "A browser says that a page of another site sent this. Nothing was written.",
@@ -140,7 +146,19 @@ TEXTS = {
         "The start of the saga was delayed, and its time has not come.",
         "Do it again when the saga runs.",
     ),
-    "saga-ended": Text("The saga has ended; it cannot be cancelled.", "Look at its result."),
+    "saga-ended": Text(
+        "The saga has ended: it cannot be cancelled or killed, and there is no undo to try again.",
+        "Look at its result.",
+    ),
+    "saga-running": Text(
+        "The saga goes on by itself; only one that could not undo everything can be tried again.",
+        "Ask `wherry why` what it waits for.",
+    ),
+    "step-given-up": Text(
+        "The message was a step or an undo of a saga. The saga was told that it failed, and has"
+        " gone on without it; nobody would look at what it does now. Nothing was sent.",
+        "Drop the letter; or try the undos again with `wherry saga retry`; or say force=true.",
+    ),
     "internal": Text(
         "A fault of the server, which has logged it.", "Report it, with the X-Correlation-ID."
     ),

@@ -1,4 +1,4 @@
-"""Sagas: start, look, list, cancel, kill."""
+"""Sagas: start, look, list, cancel, kill, retry."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -61,6 +61,10 @@ class Sagas:
     async def kill(self, request: Request) -> Response:
         """End a saga at once."""
         return await self._tell(request, "Kill")
+
+    async def retry(self, request: Request) -> Response:
+        """Send the undos again that failed."""
+        return await self._tell(request, "Retry")
 
     async def _tell(self, request: Request, what: str) -> Response:
         Query(request)
