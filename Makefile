@@ -74,6 +74,7 @@ load: $(READY)  ## locust on a system of its own; LOAD_SECONDS, LOAD_USERS, ... 
 bench: $(READY)  ## throughput as a ratio to the floor, latencies, costs; and whether a command's cost stays flat
 	$(BIN)/python -m loadtests.bench
 	$(BIN)/python -m loadtests.bench.flat
+	$(BIN)/python -m loadtests.bench.http
 
 docs: $(READY)  ## write the reference pages that are made from the code
 	PYTHONPATH=. $(BIN)/python -m tests.docs.reference
