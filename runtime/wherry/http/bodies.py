@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from wherry.codec import from_json, to_json
 from wherry.errors import Fault, Invalid
+from wherry.http.duplicates import has_duplicates
 from wherry.http.headers import field
 from wherry.http.patience import PATIENCE_S, Patiently
 from wherry.http.problems import refused
@@ -102,6 +103,8 @@ def _parse(body: bytes) -> Any:
     # Few brackets cannot be deep; so the usual body is never walked through.
     if body.count(b"{") + body.count(b"[") > DEPTH and _is_deeper(value, DEPTH):
         raise _malformed(f"nested deeper than {DEPTH} levels")
+    if has_duplicates(body, value):
+        raise _malformed("an object has a name twice")
     return value
 
 

@@ -18,6 +18,7 @@ import uvicorn
 from wherry.errors import Misconfigured
 from wherry.gateway.api_keys import ApiKeys
 from wherry.http.app import build_app
+from wherry.http.connections import BoundedProtocol
 from wherry.http.security.access import require_loopback
 from wherry.http.service import Service
 from wherry.wiring import Runtime
@@ -70,6 +71,7 @@ def uvicorn_options() -> dict[str, Any]:
     return {
         "log_config": None, "access_log": False, "server_header": False, "lifespan": "on",
         "timeout_graceful_shutdown": CUT_S, "timeout_keep_alive": 30, "ws": "none",
+        "http": BoundedProtocol,
     }  # fmt: skip
 
 
