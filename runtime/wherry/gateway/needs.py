@@ -13,6 +13,7 @@ from wherry.gateway.breakers import Breakers
 from wherry.gateway.checkup import at_work, is_wrong
 from wherry.gateway.dead import DeadLetters
 from wherry.gateway.effects import Effects
+from wherry.gateway.pauses import Pauses
 from wherry.gateway.queues import Queues
 from wherry.gateway.shapes import Json
 from wherry.gateway.stuck_sagas import StuckSagas
@@ -49,10 +50,13 @@ class Need:
 class Needs:
     """The attention list of a namespace."""
 
-    def __init__(self, runtime: Runtime, dead: DeadLetters, effects: Effects) -> None:
+    def __init__(
+        self, runtime: Runtime, dead: DeadLetters, effects: Effects, pauses: Pauses
+    ) -> None:
         self._runtime = runtime
         self._dead = dead
         self._effects = effects
+        self._pauses = pauses
         self._stopped = AttentionList(runtime)
         self._breakers = Breakers(runtime)
         self._queues = Queues(runtime)
@@ -62,6 +66,7 @@ class Needs:
         """All that needs somebody, the most urgent kind first. Raises Unreachable."""
         found = [
             *self._missing(),
+            *self._paused(),
             *self._waiting(),
             *self._stuck_sagas(),
             *self._stopped_entities(),
@@ -75,6 +80,18 @@ class Needs:
         for finding in filter(is_wrong, at_work(self._runtime)):
             line = finding.advice.rpartition(": ")[2]
             yield Need("missing", finding.subject, finding.said, None, 1, finding.advice, line)
+
+    def _paused(self) -> Iterator[Need]:
+        """What somebody has paused, and perhaps forgotten."""
+        for row in self._pauses.listed()["items"][:_SHOWN]:
+            if row["status"] == "paused":
+                by = f" by {row['by']}" if row["by"] else ""
+                why = f": {row['reason']}" if row["reason"] else ""
+                what = "refuses commands" if row["refuse"] else "rests"
+                yield Need(
+                    "paused", row["what"], f"{what}{by}{why}", row["since"], row["held"],
+                    "Let it go on", f"wherry resume {row['what']}",
+                )  # fmt: skip
 
     def _waiting(self) -> Iterator[Need]:
         """The oldest message that nobody takes."""

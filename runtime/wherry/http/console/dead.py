@@ -3,6 +3,7 @@
 What many would do is shown first. What is then done is done to exactly those that were shown.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -13,13 +14,14 @@ from wherry.errors import Fault, Invalid, NotFound, Rejected
 from wherry.gateway.dead import MOST, Verb, Wanted
 from wherry.gateway.needs import dead_groups, last_line
 from wherry.gateway.shapes import Json
-from wherry.http.console.forms import Form, read_form
+from wherry.http.console.forms import read_form
 from wherry.http.console.pages import Pages, back, query
 from wherry.http.queries import Query
 from wherry.http.service import Service
 
 #: Letters on a page; the groups are those of as many as can be retried at once.
 _SHOWN = 100
+_FILTERS = ("entity", "code", "error")
 _DONE = {"retry": "sent again", "drop": "dropped"}
 
 
@@ -48,7 +50,7 @@ class DeadPages:
 
     async def listed(self, request: Request) -> Response:
         """The dead letters, by what went wrong; those that fit the filter, newest first."""
-        asked = query(request, "entity", "code", "error")
+        asked = query(request, *_FILTERS)
         shown = await self._service.read(self._listed, asked)
         return self._pages.show(request, "dead.html", shown)
 
@@ -59,7 +61,7 @@ class DeadPages:
         return {
             "groups": dead_groups(every),
             "all_seen": len(every) < MOST,
-            "filter": {name: asked.text(name) for name in ("entity", "code", "error")},
+            "filter": {name: asked.text(name) for name in _FILTERS},
             "count": len(fitting),
             "items": fitting[:_SHOWN],
         }
@@ -76,30 +78,30 @@ class DeadPages:
         shown = await self._service.read(self._service.dead.show, id_)
         return self._pages.show(request, "dead_letter.html", shown)
 
-    async def do(self, request: Request) -> Response:
-        """Retry or drop; many only when their reader has seen which."""
-        form = await read_form(request)
-        if form.need("verb") not in _DONE:
-            raise Invalid("form", [Fault("/verb", "must be retry or drop")])
-        verb = cast("Verb", form.text("verb"))
-        if form.text("sure") == "yes":
-            return back(form.back, await self._service.read(self._carry_out, verb, form.all("id")))
+    async def sure(self, request: Request) -> Response:
+        """What retrying or dropping some would do, and the button that does it."""
+        asked = request.query_params
         shown = {
-            "verb": verb,
+            "verb": _verb(request),
             "most": MOST,
-            "back": form.back,
-            "items": await self._service.read(self._chosen, form),
+            "filter": {name: asked.get(name, "") for name in _FILTERS},
+            "items": await self._service.read(
+                self._chosen, asked, asked.getlist("id"), every=asked.get("which") == "matching"
+            ),
         }
         return self._pages.show(request, "dead_sure.html", shown)
 
-    def _chosen(self, form: Form) -> list[Json]:
-        """The letters that a form means, in the order in which they failed."""
-        wanted = Wanted(form.text("entity"), form.text("code"))
-        fitting = self._fitting(wanted, form.text("error"), newest=False)
-        if form.text("which") == "matching":
-            return fitting
-        ids = set(form.all("id"))
-        return [letter for letter in fitting if letter["id"] in ids]
+    def _chosen(self, asked: Mapping[str, str], ids: list[str], *, every: bool) -> list[Json]:
+        """The letters that somebody means, in the order in which they failed."""
+        wanted = Wanted(asked.get("entity", ""), asked.get("code", ""))
+        fitting = self._fitting(wanted, asked.get("error", ""), newest=False)
+        return [letter for letter in fitting if every or letter["id"] in ids]
+
+    async def do(self, request: Request) -> Response:
+        """Retry or drop those whose ids the form has."""
+        form, verb = await read_form(request), _verb(request)
+        said = await self._service.read(self._carry_out, verb, form.all("id"))
+        return back(form.back, said)
 
     def _carry_out(self, verb: Verb, ids: list[str]) -> str:
         dead, done = self._service.dead, Done()
@@ -112,3 +114,10 @@ class DeadPages:
             except Rejected as error:
                 done.refused.append(str(error))
         return done.said(verb)
+
+
+def _verb(request: Request) -> Verb:
+    given = request.query_params.get("verb", "")
+    if given not in _DONE:
+        raise Invalid("dead letters", [Fault("/verb", "must be retry or drop")])
+    return cast("Verb", given)

@@ -14,7 +14,7 @@ class Home:
     def __init__(self, service: Service, pages: Pages) -> None:
         self._service = service
         self._pages = pages
-        self._needs = Needs(service.runtime, service.dead, service.effects)
+        self._needs = Needs(service.runtime, service.dead, service.effects, service.pauses)
 
     async def show(self, request: Request) -> Response:
         """All that will not go on by itself."""

@@ -1,8 +1,6 @@
 """From data to a page. The data of a page is its JSON twin; a template only shows it."""
 
 import hashlib
-from collections.abc import Awaitable, Callable
-from functools import wraps
 from typing import Any
 from urllib.parse import quote, unquote, urlencode
 
@@ -10,17 +8,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from wherry.codec import from_json, to_json
-from wherry.errors import WherryError
-from wherry.gateway.problems import of_error
 from wherry.gateway.shapes import Json as Shape
 from wherry.http.bodies import Json
 from wherry.http.console.templating import environment
 from wherry.http.headers import accepted
-from wherry.http.problems import Refused
 from wherry.http.queries import Query
+from wherry.http.security.cookie import SESSION
 from wherry.http.service import Service
-
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 HTML = "text/html"
 JSON = "application/json"
@@ -67,21 +61,6 @@ class Pages:
         """A part of a page as text."""
         return self._templates.get_template(template).render(from_json(to_json(data)))
 
-    def guarded(self, endpoint: Endpoint) -> Endpoint:
-        """Let errors of an endpoint be shown as a page too."""
-
-        @wraps(endpoint)
-        async def shown(request: Request) -> Response:
-            try:
-                return await endpoint(request)
-            except WherryError as error:
-                if wants_json(request):
-                    raise
-                said = error.shown if isinstance(error, Refused) else of_error(error)
-                return self.show(request, "problem.html", {"problem": said.body()}, said.status)
-
-        return shown
-
 
 class Here:
     """Where the reader is: the address of the page, and of what belongs to it."""
@@ -89,6 +68,7 @@ class Here:
     def __init__(self, request: Request, digest: str) -> None:
         self.path = request.url.path
         self.digest = digest
+        self.signed_in = SESSION in request.cookies
         self.said = unquote(request.cookies.get(_SAID, ""))
         own = ((k, v) for k, v in request.query_params.multi_items() if k not in COMMON)
         self._given = tuple(own)

@@ -6,6 +6,7 @@ from starlette.datastructures import Headers
 
 from wherry.http.security.access import Access
 from wherry.http.security.callers import ANYBODY, Caller, unauthenticated
+from wherry.http.security.cookie import from_cookie
 from wherry.http.security.key_ring import Ask, KeyRing
 from wherry.http.security.tokens import Tokens
 from wherry.store.keys import Keys
@@ -43,7 +44,7 @@ class Guard:
 
 def _presented(headers: Headers) -> str:
     """The token of `Authorization: Bearer`. Raises Refused."""
-    given = headers.getlist("authorization")
+    given = headers.getlist("authorization") or from_cookie(headers)
     if not given:
         detail = "send `Authorization: Bearer` and an API key (wherry apikey create) or a token"
         raise unauthenticated(detail, presented=False)
