@@ -155,8 +155,12 @@ class Fsck:
             for key in keys if odd else self._without_entity(name.partition, kind, keys):
                 address = f"{kind}/{key}"
                 extra = Extra(statuses=frozenset({status}))
-                cure = OfEntity(address, extra) if self.registry.can_exist(address) else None
+                cure = OfEntity(address, extra) if self._is_home(name, address) else None
                 yield Finding(address, "index-stale", said, page[key], None, cure)
+
+    def _is_home(self, name: KeyName, address: str) -> bool:
+        can_exist = self.registry.can_exist(address)
+        return can_exist and self.registry.partition_of(address) == name.partition
 
     def _without_entity(self, partition: int, kind: str, keys: Sequence[str]) -> list[str]:
         own = self.store.keys.partition(partition)
