@@ -23,6 +23,7 @@ from wherry.http.service import Service
 
 _SAFE = frozenset({HTTPMethod.GET, HTTPMethod.HEAD, HTTPMethod.OPTIONS})
 _CORRELATION = b"x-correlation-id"
+_PRINTABLE = re.compile(rb"[\x20-\x7e]+")
 _REBOUND = (
     "as long as nobody has to say who they are, a request has to be for localhost or 127.0.0.1:"
     " any other name may be a trick of a web page. Make an API key to serve other names"
@@ -109,6 +110,13 @@ def _netloc(origin: bytes) -> str:
         return ""
 
 
+def _repeatable(correlation: bytes | None) -> bytes:
+    """The id that the client sent if it is fit to be one; else a new one."""
+    if correlation and len(correlation) <= 256 and _PRINTABLE.fullmatch(correlation):
+        return correlation
+    return new_id().encode()
+
+
 class _Said:
     """Passes a response on, and keeps its status."""
 
@@ -123,5 +131,5 @@ class _Said:
             headers = message["headers"]
             headers.append((b"x-content-type-options", b"nosniff"))
             if _CORRELATION not in dict(headers):
-                headers.append((_CORRELATION, self._correlation or new_id().encode()))
+                headers.append((_CORRELATION, _repeatable(self._correlation)))
         await self._send(message)

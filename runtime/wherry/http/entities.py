@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from wherry.gateway.views import MOST
 from wherry.http.bodies import Json
-from wherry.http.headers import accepted, etag, is_current
+from wherry.http.headers import accepted, etag, is_current, last_seen
 from wherry.http.queries import Query
 from wherry.http.service import Service
 from wherry.http.streams import EVENT_STREAM, NDJSON, Streams
@@ -39,6 +39,7 @@ class Entities:
         after = query.number("after", 0, NEWEST) or 0
         form = accepted(request, ("application/json", NDJSON, EVENT_STREAM))
         address = _address(request)
+        last_seen(request)  # refused also where it says nothing
         if form == EVENT_STREAM and request.method == "GET":
             return await self._streams.follow(request, address, after)
         if form == NDJSON and request.method == "GET":

@@ -12,6 +12,7 @@ from wherry.errors import Fault, Invalid
 #: Nobody waits longer than this in one request; ask again with the Location instead.
 LONGEST_WAIT_S = 60.0
 
+_CORRELATION = re.compile(r"[\x20-\x7e]{0,256}")
 _VERSION = re.compile(r'"v(\d{1,15})"')
 _QUOTED = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"')
 _BARE = re.compile(r"[\x21\x23-\x7e][\x21-\x7e]*")
@@ -120,8 +121,19 @@ def traceparent(request: Request) -> str:
 
 
 def correlation(request: Request) -> str:
-    """Read `X-Correlation-ID`."""
-    return field(request.scope, b"x-correlation-id")
+    """Read `X-Correlation-ID`. It is written to logs and traces, so nothing odd may be in it."""
+    given = field(request.scope, b"x-correlation-id")
+    if given and not _CORRELATION.fullmatch(given):
+        raise _wrong("X-Correlation-ID", "must be 256 printable ASCII characters at most")
+    return given
+
+
+def last_seen(request: Request) -> int:
+    """Read `Last-Event-ID`: the version that a client saw last; 0 when it says none."""
+    given = field(request.scope, b"last-event-id")
+    if given and not re.fullmatch(r"[0-9]{1,15}", given):
+        raise _wrong("Last-Event-ID", "must be a version")
+    return int(given or 0)
 
 
 def accepted(request: Request, offered: tuple[str, ...]) -> str:

@@ -188,7 +188,7 @@ PARAMETERS: Json = {
     "Traceparent": _parameter("header", "traceparent", "W3C trace context", _TEXT),
     "IfMatch": _parameter(
         "header", "If-Match", 'The version expected, as in `"v17"`; `*` is any',
-        _matching(r'("v[0-9]{1,15}"|\*)'),
+        _matching(r'("v[0-9]{1,15}"|[*])'),
     ),
     "IfNoneMatch": _parameter("header", "If-None-Match", "The version that you have", _TEXT),
     "LastEventId": _parameter(

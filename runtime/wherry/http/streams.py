@@ -10,10 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from wherry.codec import to_json
-from wherry.errors import Fault, Invalid, Unreachable
+from wherry.errors import Unreachable
 from wherry.gateway import shapes
 from wherry.gateway.shapes import Json
 from wherry.gateway.views import MOST
+from wherry.http.headers import last_seen
 from wherry.http.problems import refused
 from wherry.http.service import Service
 from wherry.store.link import Entries
@@ -41,7 +42,7 @@ class Streams:
 
     async def follow(self, request: Request, address: str, after: int) -> Response:
         """The events after a version, then those to come. Raises NotFound, Refused."""
-        after = max(after, _last_seen(request))
+        after = max(after, last_seen(request))
         if len(self._service.followers) >= FOLLOWERS:
             raise refused(503, "too-many-streams", f"{FOLLOWERS} streams are open here", 5)
         await self._page(address, after, 1)
@@ -92,10 +93,3 @@ class Streams:
 def _sent_event(id_: bytes, fields: dict[bytes, bytes]) -> bytes:
     event = shapes.event(id_, fields)
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (event["version"], fields[b"type"], to_json(event))
-
-
-def _last_seen(request: Request) -> int:
-    given = request.headers.get("last-event-id", "0")
-    if not (given.isascii() and given.isdigit() and len(given) <= 15):
-        raise Invalid("Last-Event-ID", [Fault("", "the header Last-Event-ID must be a version")])
-    return int(given)

@@ -55,6 +55,8 @@ class Table:
         method = scope["method"]
         other: Found | None = None
         for row in self._candidates(segments):
+            if other and not row.first:
+                break  # what is particular hides what is general, whatever the method
             params = row.match(segments)
             if params is not None:
                 if method in row.methods:
