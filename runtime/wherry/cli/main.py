@@ -31,6 +31,7 @@ from wherry.cli import (
     system,
     top,
     whoami,
+    why,
 )
 from wherry.cli.deeds import hear
 from wherry.cli.failure import USAGE, Failed, crash, tell

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from wherry.gateway.queues import Queues
     from wherry.gateway.sending import Sender
     from wherry.gateway.views import Views
+    from wherry.gateway.why import Why
     from wherry.settings import LoadedSettings, Settings
     from wherry.store.client import Store
     from wherry.wiring import Connect, Runtime
@@ -86,6 +87,13 @@ class Session:
         from wherry.gateway.pauses import Pauses
 
         return Pauses(self.runtime, self.sender)
+
+    @cached_property
+    def why(self) -> "Why":
+        """What waits, and for what."""
+        from wherry.gateway.why import Why
+
+        return Why(self.runtime, self.views, self.dead)
 
     @cached_property
     def queues(self) -> "Queues":

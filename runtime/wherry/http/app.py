@@ -28,6 +28,7 @@ from wherry.http.roles import Guarded, anyone, invoke, operate, read
 from wherry.http.sagas import Sagas
 from wherry.http.service import Service
 from wherry.http.table import Table
+from wherry.http.why import Why
 
 
 def build_app(service: Service, more: Sequence[BaseRoute] = ()) -> ASGIApp:
@@ -57,7 +58,7 @@ def _routes(service: Service, meters: Meters) -> list[Guarded]:
     health, reference = Health(service), Reference(service)
     attention, effects = Attention(service), Effects(service)
     operators = Operators(service)
-    paused = Paused(service)
+    paused, why = Paused(service), Why(service)
     return [
         Guarded("/v1/sagas/{name}", get=read(sagas.listed), post=invoke(sagas.start)),
         Guarded("/v1/sagas/{name}/{id}", get=read(sagas.show)),
@@ -76,6 +77,8 @@ def _routes(service: Service, meters: Meters) -> list[Guarded]:
         Guarded("/v1/paused/resume", post=operate(paused.resume)),
         Guarded("/v1/audit", get=operate(operators.audit)),
         Guarded("/v1/apikeys", get=operate(operators.keys)),
+        Guarded("/v1/why/{id}", get=read(why.of_id)),
+        Guarded("/v1/why/{kind}/{key}", get=read(why.of_entity)),
         Guarded("/v1/dead", get=read(dead.listed)),
         Guarded("/v1/dead/retry", post=operate(dead.retry_all)),
         Guarded("/v1/dead/{id}", get=read(dead.show)),
@@ -84,6 +87,7 @@ def _routes(service: Service, meters: Meters) -> list[Guarded]:
         Guarded("/v1/{kind}", get=read(entities.listed)),
         Guarded("/v1/{kind}/{key}", get=read(entities.state)),
         Guarded("/v1/{kind}/{key}/events", get=read(entities.events)),
+        Guarded("/v1/{kind}/{key}/diff", get=read(entities.diff)),
         Guarded("/v1/{kind}/{key}/commands/{id}", get=read(commands.status)),
         Guarded("/v1/{kind}/{key}/{command}", post=invoke(commands.send)),
         Guarded("/livez", get=anyone(health.live)),

@@ -15,6 +15,7 @@ from wherry.gateway.pauses import Pauses
 from wherry.gateway.queues import Queues
 from wherry.gateway.sending import Sender
 from wherry.gateway.views import Views
+from wherry.gateway.why import Why
 from wherry.http.courier import Courier
 from wherry.http.security.access import Access
 from wherry.http.security.guard import Guard
@@ -53,6 +54,7 @@ class Service:
     breakers: Breakers = field(init=False)
     pauses: Pauses = field(init=False)
     queues: Queues = field(init=False)
+    why: Why = field(init=False)
     courier: Courier = field(init=False)
     guard: Guard = field(init=False)
     quota: Quota = field(init=False)
@@ -68,6 +70,7 @@ class Service:
         self.breakers = Breakers(self.runtime)
         self.pauses = Pauses(self.runtime, sender)
         self.queues = Queues(self.runtime)
+        self.why = Why(self.runtime, self.views, self.dead)
         self.courier = Courier(self.runtime, sender)
         keys = self.runtime.store.keys
         self.guard = Guard(self.access, keys, self._ask, self._now_ms)
