@@ -6,11 +6,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import psutil
 import pytest
 
 from tests.support.commands import WHERRY, clean_environment, eventually, run, running, runs
+from wherry.supervisor.process import Child
+from wherry.supervisor.standing import Standing
 
 pytestmark = pytest.mark.slow
 
@@ -139,6 +142,38 @@ def test_up_simulates_what_is_outside_and_starts_what_the_bundles_need(tmp_path:
         assert seconds < 10
 
 
+def test_a_stand_in_keeps_its_memory_until_its_own_code_changes(tmp_path: Path) -> None:
+    functions = make(tmp_path).absolute() / "functions"
+    env = clean_environment()
+
+    def child(name: str, module: str, words: list[str], keep: list[int]) -> Child:
+        return Child(name, words, env, tmp_path / name, module, keep)
+
+    standing = Standing(functions, child)
+    said = [{"app": "belfry.simulator:app", "env": [("TOWER_URL", "/tower")]}]
+    try:
+        [stand] = standing.start(said, {})
+        assert standing.start(said, {}) == [], "it runs"
+        [it] = standing.children
+        first = it.pid
+        assert eventually(lambda: bool(it.heard()))
+
+        (functions / "belfry" / "other.py").write_text("")
+        standing.renew()
+        assert it.pid == first
+
+        simulator = functions / "belfry" / "simulator.py"
+        simulator.write_text(SIMULATOR.replace("dong", "ding"))
+        standing.renew()
+        assert it.pid != first
+        asked = Request(f"{stand.url}/tower", b"", {"Idempotency-Key": "1"})
+        with urlopen(asked, timeout=20) as answer:  # the socket was there all the time
+            assert answer.read() == b"ding 1"
+    finally:
+        standing.stop()
+        stand.listener.close()
+
+
 def test_what_is_there_is_not_simulated(tmp_path: Path) -> None:
     project = make(tmp_path)
     with Belfry() as belfry:
@@ -152,11 +187,11 @@ def test_what_is_there_is_not_simulated(tmp_path: Path) -> None:
             del os.environ["TOWER_URL"]
 
 
-def test_dev_starts_a_runner_when_a_change_brings_the_first_target(tmp_path: Path) -> None:
+def test_dev_starts_a_runner_and_a_stand_in_when_a_change_brings_the_first(tmp_path: Path) -> None:
     project = make(tmp_path)
     bundle = project / "functions" / "belfry" / "__init__.py"
     whole = bundle.read_text()
-    bundle.write_text(whole.replace("App([bell, tower]", "App([bell]"))
+    bundle.write_text(whole.partition("app = App(")[0] + "app = App([bell])\n")
     with running(project, "dev", "--ephemeral") as system:
         assert roles(psutil.Process(system.process.pid)) == ["pumps"]
         bundle.write_text(whole)
@@ -164,6 +199,13 @@ def test_dev_starts_a_runner_when_a_change_brings_the_first_target(tmp_path: Pat
         assert json.loads(system.process.stdout.readline())["event"] == "reloaded"
         assert roles(psutil.Process(system.process.pid)) == ["effects", "pumps"]
         assert ring(project, "a")
+
+        # It begins anew when its own code changes.
+        simulator = bundle.with_name("simulator.py")
+        simulator.write_text(simulator.read_text().replace("dong", "ding"))
+        assert json.loads(system.process.stdout.readline())["event"] == "reloaded"
+        assert run("send", "bell/b", "Ring", cwd=project).code == 0
+        assert eventually(lambda: tolled(project, "b") == "ding toll-b", 30)
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGKILL])

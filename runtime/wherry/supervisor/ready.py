@@ -37,7 +37,7 @@ class Ear:
     def listen(self) -> dict[str, Any] | None:
         """What the child said, once it has said it."""
         try:
-            self._heard += os.read(self._read, 4096)
+            self._heard += os.read(self._read, 65_536)
         except BlockingIOError:
             return None
         return json.loads(self._heard) if self._heard.endswith(b"\n") else None

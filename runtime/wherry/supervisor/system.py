@@ -6,7 +6,7 @@ Nothing here talks to Redis, but for the children: to watch an idle system costs
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,8 @@ from wherry.supervisor.health import is_ready
 from wherry.supervisor.process import Child, StartFailed, stop_all, tail
 from wherry.supervisor.reload import Watcher
 from wherry.supervisor.running import Claim, claim
-from wherry.supervisor.stand_ins import Stand, may_have_stand_ins, needed
+from wherry.supervisor.stand_ins import may_have_stand_ins
+from wherry.supervisor.standing import Standing
 
 if TYPE_CHECKING:
     from wherry.store.server import Server
@@ -68,9 +69,11 @@ class System:
     _workers: list[Child] = field(default_factory=list)
     #: The workers for calls to the outside world, by role.
     _outside: dict[str, Child] = field(default_factory=dict)
-    _stand_ins: list[Child] = field(default_factory=list)
-    _stands: list[Stand] = field(default_factory=list)
+    _standing: Standing = field(init=False)
     _watcher: Watcher | None = None
+
+    def __post_init__(self) -> None:
+        self._standing = Standing(self.plan.functions, self._make_stand_in)
 
     # -- starting --------------------------------------------------------------------------------
 
@@ -80,7 +83,7 @@ class System:
         Raises Misconfigured, with the end of a log, when a part cannot start.
         """
         self._take_folder()
-        look = self._look()
+        look = self._look(os.environ)
         self.redis_url = self.plan.settings.redis_url or self._start_server()
         self._env = environment(self.plan.settings, self.redis_url, self._folder)
         if look is not None and not self._start_stand_ins(look):
@@ -119,12 +122,12 @@ class System:
         self._server = Server(self._folder / "server").start()
         return self._server.url
 
-    def _look(self) -> Child | None:
+    def _look(self, env: Mapping[str, str]) -> Child | None:
         """Begin to ask which stand-ins there are; None when there cannot be any."""
         folder = self.plan.functions
         if not may_have_stand_ins(folder):
             return None
-        self._env = dict(os.environ)
+        self._env = dict(env)
         child = self._child("look", str(folder), module="wherry.supervisor.look")
         child.start()
         return child
@@ -135,12 +138,10 @@ class System:
             return False
         if not look.heard():
             raise look.failed()
-        for stand in needed(look.heard()["stand_ins"], os.environ):
+        for stand in self._standing.start(look.heard()["stand_ins"], os.environ):
             self._env |= stand.variables
-            child = stand.child(self.plan.functions.absolute(), self._make_stand_in)
-            child.start()
-            self._stand_ins.append(child)
-            self._stands.append(stand)
+            for child in self._children():
+                child.env |= stand.variables
             self.say(str(stand))
         return True
 
@@ -158,7 +159,7 @@ class System:
         self._scheduler = self._child("scheduler", "scheduler")
         for child in (deployment, self._http, self._workers[0]):
             child.start()
-        if not (self._deployed(deployment) and self._is_up(self._http, self._workers[0])):
+        if not (self._begins(deployment) and self._is_up(self._http, self._workers[0])):
             return False
         for child in (*self._workers[1:], self._scheduler):
             child.start()
@@ -180,6 +181,16 @@ class System:
     ) -> Child:
         log = folders.log_file(self._folder, name)
         return Child(name, words, self._env, log, module, keep)
+
+    def _begins(self, deployment: Child) -> bool:
+        """Wait for the deployment; what it refuses stays out, and what was deployed before runs."""
+        try:
+            return self._deployed(deployment)
+        except StartFailed as error:
+            if not deployment.heard():
+                raise
+            self.say(f"the change was not deployed, the version before runs: {error}")
+            return True
 
     def _deployed(self, deployment: Child) -> bool:
         if not self._until(lambda: not deployment.running):
@@ -231,15 +242,25 @@ class System:
 
     def _reload(self) -> bool:
         """Deploy what has changed, and give it to workers and HTTP; what is broken stays out."""
-        deployment = self._child("deploy", "deploy", "--output", "json")
-        deployment.start()
         try:
+            if not self._renew_stand_ins():
+                return False
+            deployment = self._child("deploy", "deploy", "--output", "json")
+            deployment.start()
             if not self._deployed(deployment):
                 return False
         except StartFailed as error:
             self.say(f"the change was not deployed, the version before still runs: {error}")
             return False
         return self._replace(deployment)
+
+    def _renew_stand_ins(self) -> bool:
+        """Start those that a change has brought, and those anew whose own code has changed."""
+        look = self._look(self._env)
+        if look is not None and not self._start_stand_ins(look):
+            return False
+        self._standing.renew()
+        return True
 
     def _replace(self, deployment: Child) -> bool:
         self._set_outside(deployment)
@@ -262,7 +283,7 @@ class System:
         scheduler = [self._scheduler] if self._scheduler else []
         stop_all(http, _HTTP_GRACE_S)
         stop_all([*self._workers, *self._outside.values(), *scheduler], _WORKER_GRACE_S)
-        stop_all(self._stand_ins, 0.2)
+        self._standing.stop()
         if self._server is not None:
             _stop_server(self._server)
         if self._claim is not None:
@@ -272,7 +293,7 @@ class System:
             _remove_if_empty(self.plan.settings.data_dir)
 
     def _children(self) -> Iterator[Child]:
-        parts = (self._http, *self._workers, *self._outside.values(), *self._stand_ins)
+        parts = (self._http, *self._workers, *self._outside.values(), *self._standing.children)
         yield from (child for child in (*parts, self._scheduler) if child)
 
 
