@@ -15,6 +15,7 @@ from wherry.cli import (
     dead,
     demo,
     deploy,
+    diff,
     doctor,
     effects,
     fsck,
@@ -60,8 +61,9 @@ def build() -> App:
         help_format="plaintext",
     )
     for group in (
-        init, system, demo, send, read, sagas, attention, effects, queues, pauses, dead, replay,
-        fsck, keys, doctor, whoami, api_keys, audit, top, openapi, deploy, processes, completion,
+        init, system, demo, send, read, diff, sagas, attention, effects, queues, pauses, why, dead,
+        replay, fsck, keys, doctor, whoami, api_keys, audit, top, openapi, deploy, processes,
+        completion,
     ):  # fmt: skip
         group.add_to(app)
     app.command(show_version, name="version", group=OPERATE)
