@@ -37,7 +37,7 @@ def get(
     /,
     *,
     at: Annotated[
-        int | None, Parameter(help="The state as it was at this version.", validator=_AT_LEAST_0)
+        str | None, Parameter(help="As it was then: at a version, or at 2026-11-22T10:00:00Z.")
     ] = None,
     common: Common = NOTHING,
 ) -> int:

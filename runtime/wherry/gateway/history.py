@@ -9,6 +9,7 @@ from wherry.engine.specs import KindSpec
 from wherry.errors import NotFound
 from wherry.gateway import shapes
 from wherry.gateway.shapes import Json
+from wherry.gateway.travel import changes
 from wherry.gateway.views import MOST, Entries, Entry
 from wherry.store.client import reaching
 from wherry.store.records import entity_reads, fold_event
@@ -44,7 +45,7 @@ def history(runtime: Runtime, address: str, upto: int, count: int) -> Json:
 
 
 def _said(before: Any, after: Any, fault: str) -> Json:
-    return {"changes": list(differences(before, after)), "fault": fault or None}
+    return {"changes": list(changes(before, after)), "fault": fault or None}
 
 
 def _log(runtime: Runtime, log: str, upto: int) -> Iterator[Entry]:
@@ -60,12 +61,3 @@ def _log(runtime: Runtime, log: str, upto: int) -> Iterator[Entry]:
 
 def _plain(spec: KindSpec, state: Any) -> Any:
     return from_json(spec.state.encode(state))
-
-
-def differences(before: Any, after: Any, path: str = "") -> Iterator[Json]:
-    """What differs between two JSON values, by JSON pointer; a list is one value."""
-    if isinstance(before, dict) and isinstance(after, dict):
-        for name in sorted(before.keys() | after.keys()):
-            yield from differences(before.get(name), after.get(name), f"{path}/{name}")
-    elif before != after:
-        yield {"path": path, "from": before, "to": after}

@@ -6,15 +6,16 @@ from typing import Any, cast
 
 from wherry.authoring.messages import KEY_PATTERN
 from wherry.engine.envelope import Result, read_envelope
-from wherry.engine.record import fresh, usable
+from wherry.engine.record import usable
 from wherry.engine.registry import Registry
 from wherry.engine.specs import KindSpec
 from wherry.errors import Fault, Invalid, NotFound
 from wherry.gateway import shapes
 from wherry.gateway.attention import read_attention
 from wherry.gateway.shapes import Json
+from wherry.gateway.travel import state_at
 from wherry.store.client import reaching
-from wherry.store.records import entity_reads, fold_event, to_record
+from wherry.store.records import entity_reads, to_record
 from wherry.wiring import Runtime
 
 Entry = tuple[bytes, dict[bytes, bytes]]
@@ -39,15 +40,15 @@ class Views:
 
     # -- one entity --------------------------------------------------------------------------------
 
-    def state(self, address: str, at: int | None = None) -> Json:
-        """An entity's state, now or at a version. Raises NotFound before its first event."""
+    def state(self, address: str, at: int | str | None = None) -> Json:
+        """An entity's state, now or then. Raises NotFound before its first event."""
+        if at is not None:
+            return state_at(self._runtime, address, at)
         read = entity_reads(self._keys, self._registry, address)
         with reaching():
             found, kept = self._entity(address, read.hash)
             if not found:
                 raise NotFound(f"{address}: nothing has happened to it yet")
-            if at is not None:
-                return self._state_at(address, at, int(found[b"version"]))
             record = usable(to_record(self._redis, read, found))
             shown = shapes.state(record, int(found[b"at"]))
         return {**shown, "stopped": True} if kept and read_attention(kept).stopped else shown
@@ -60,19 +61,6 @@ class Views:
         pipe.hget(own.attention, address)
         found, kept = pipe.execute()
         return found, kept
-
-    def _state_at(self, address: str, version: int, newest: int) -> Json:
-        if not 1 <= version <= newest:
-            raise NotFound(f"{address} has versions 1 to {newest}, not {version}")
-        read = entity_reads(self._keys, self._registry, address)
-        record = fresh(read.spec, read.key)
-        at_ms = 0
-        for _, fields in self._entries(read.log, 1, version):
-            record.state = fold_event(read.spec, record.state, fields)
-            at_ms = int(fields[b"at"])
-        record.version = version
-        record.status = read.spec.status(record.state)
-        return shapes.state(record, at_ms)
 
     def events(self, address: str, after: int = 0, limit: int = 100) -> Json:
         """Events of an entity, oldest first. `next` is what `after` should be next, or null."""

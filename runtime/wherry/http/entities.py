@@ -3,14 +3,15 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from wherry.errors import Fault, Invalid
+from wherry.gateway.travel import difference
 from wherry.gateway.views import MOST
 from wherry.http.bodies import Json
 from wherry.http.headers import accepted, etag, is_current, last_seen
-from wherry.http.queries import Query
+from wherry.http.queries import NEWEST, Query
 from wherry.http.service import Service
 from wherry.http.streams import EVENT_STREAM, NDJSON, Streams
 
-NEWEST = 10**15 - 1
 PAGE = 100
 
 
@@ -22,8 +23,8 @@ class Entities:
         self._streams = Streams(service)
 
     async def state(self, request: Request) -> Response:
-        """The state, now or at a version."""
-        at = Query(request, {"at"}).number("at", 1, NEWEST)
+        """The state, now or at a version or an instant."""
+        at = Query(request, {"at"}).moment("at", 1)
         shown = await self._service.read(self._service.views.state, _address(request), at)
         # That an entity is stopped is not in its version: nobody may keep that answer.
         stopped = "stopped" in shown
@@ -32,6 +33,15 @@ class Entities:
         if is_current(request, shown["version"]) and not stopped:
             return Response(status_code=304, headers=about)
         return Json(shown, headers=about)
+
+    async def diff(self, request: Request) -> Response:
+        """What changed between two versions or instants."""
+        query = Query(request, {"from", "to"})
+        since, until = query.moment("from", 0), query.moment("to", 0)
+        if since is None:
+            raise Invalid("query", [Fault("/from", "is needed: a version or an instant")])
+        runtime, address = self._service.runtime, _address(request)
+        return Json(await self._service.read(difference, runtime, address, since, until))
 
     async def events(self, request: Request) -> Response:
         """The events: a page, all of them, or as they happen."""

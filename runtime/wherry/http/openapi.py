@@ -15,6 +15,7 @@ from wherry.http import openapi_operating as operating
 from wherry.http import openapi_parts as parts
 from wherry.http.openapi_parts import Json
 from wherry.http.openapi_security import SCHEMES, SECURITY, secured
+from wherry.http.openapi_travel import diff
 
 _REF = "#/components/schemas/{name}"
 
@@ -128,6 +129,7 @@ def _entity_paths(kind: KindSpec, schemas: Schemas) -> Json:
         at + "/{key}/events": {
             "get": parts.events(f"{name}.events", name, _any_event(kind, schemas))
         },
+        at + "/{key}/diff": {"get": diff(f"{name}.diff", name, _any_event(kind, schemas))},
         at + "/{key}/commands/{id}": {"get": parts.command_status(f"{name}.command", name)},
     }
     for command in _public(kind):

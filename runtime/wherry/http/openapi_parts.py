@@ -57,6 +57,8 @@ _INSTANT: Json = {"type": "string", "format": "date-time"}
 _FLAG: Json = {"type": "boolean"}
 _ANYTHING: Json = {}
 _VERSION: Json = {"type": "integer", "minimum": 1, "maximum": 10**15 - 1}
+#: A version, or an instant.
+MOMENT: Json = {"anyOf": [_VERSION, {"type": "string", "format": "date-time"}]}
 
 SCHEMAS: Json = {
     "Problem": _object(
@@ -188,7 +190,7 @@ PARAMETERS: Json = {
     "Traceparent": _parameter("header", "traceparent", "W3C trace context", _TEXT),
     "IfMatch": _parameter(
         "header", "If-Match", 'The version expected, as in `"v17"`; `*` is any',
-        _matching(r'("v[0-9]{1,15}"|[*])'),
+        _matching(r'("v[0-9]{1,15}"|[*])') | {"examples": ['"v1"', "*"]},
     ),
     "IfNoneMatch": _parameter("header", "If-None-Match", "The version that you have", _TEXT),
     "LastEventId": _parameter(
@@ -216,7 +218,7 @@ PARAMETERS: Json = {
         "query", "cursor", "`next` of the page before", _matching("([0-9]{1,15}(~.*)?)?")
     ),
     "After": _parameter("query", "after", "Only events behind this one", _VERSION | {"minimum": 0}),
-    "At": _parameter("query", "at", "The state at this version", _VERSION),
+    "At": _parameter("query", "at", "The state then: at a version, or an instant", MOMENT),
 }  # fmt: skip
 
 #: What every request that sends something may say.

@@ -9,6 +9,8 @@ from wherry import durations
 from wherry.errors import Fault, Invalid
 
 _NUMBER = re.compile(r"[0-9]{1,15}")
+#: No version is higher.
+NEWEST = 10**15 - 1
 #: A delay is at most ten years: what is longer is a mistake.
 LONGEST_S = 10 * 365 * 86_400
 
@@ -25,6 +27,12 @@ class Query:
         """A parameter as it was given."""
         return self._given.get(name, default)
 
+    def chosen(self, name: str) -> str:
+        """A parameter that says something if it was given; empty when it was not."""
+        if self._given.get(name) == "":
+            raise _wrong(name, "must not be empty")
+        return self._given.get(name, "")
+
     def number(self, name: str, least: int, most: int) -> int | None:
         """A whole number in a range, if it was given."""
         text = self._given.get(name)
@@ -33,6 +41,11 @@ class Query:
         if not _NUMBER.fullmatch(text) or not least <= int(text) <= most:
             raise _wrong(name, f"must be a whole number from {least} to {most}, not {text!r}")
         return int(text)
+
+    def moment(self, name: str, least: int) -> int | str | None:
+        """A version, or what may be an instant, if it was given."""
+        text = self._given.get(name, "0")
+        return self.number(name, least, NEWEST) if text.isascii() and text.isdigit() else text
 
     def flag(self, name: str) -> bool:
         """A parameter that is `true` or `false`; false when it was not given."""
