@@ -85,9 +85,8 @@ def load_bundles(folder: Path, named: Sequence[str] = ()) -> Bundles:
         raise Misconfigured(
             f"no bundle in {folder}: each is a folder with __init__.py that exports `app`"
         )
-    if str(folder.resolve()) not in sys.path:
-        sys.path.insert(0, str(folder.resolve()))
     names = tuple(path.name for path in found)
+    _look_first_in(folder, names)
     apps = [_import_app(name, folder) for name in names]
     return Bundles(reduce(add, apps), names, fingerprint(folder, names), folder)
 
@@ -102,8 +101,8 @@ def reload_bundles(old: Bundles, folder: Path, named: Sequence[str] = ()) -> Bun
         return load_bundles(folder, named)
     except Misconfigured:
         _forget(folder)
+        _look_first_in(old.folder, ())
         sys.modules.update(before)
-        sys.path.insert(0, str(old.folder.resolve()))
         raise
 
 
@@ -144,14 +143,25 @@ def _copy(bundles: Bundles, target: Path) -> None:
                 raise
 
 
+def _look_first_in(folder: Path, names: Iterable[str]) -> None:
+    """Import from this folder from now on; what has the same name elsewhere is no bundle of it."""
+    root = str(folder.resolve())
+    sys.path[:] = [root, *(path for path in sys.path if path != root)]
+    for name in names:
+        module = sys.modules.get(name)
+        if module is not None and not _is_in(module, root):
+            for other in [n for n in sys.modules if n == name or n.startswith(f"{name}.")]:
+                del sys.modules[other]
+
+
+def _is_in(module: ModuleType, root: str) -> bool:
+    return str(getattr(module, "__file__", None) or "").startswith(root + os.sep)
+
+
 def _forget(folder: Path) -> dict[str, ModuleType]:
     """Let the modules of a folder be imported anew; return them."""
     root = str(folder.resolve())
-    gone = {
-        name: module
-        for name, module in list(sys.modules.items())
-        if str(getattr(module, "__file__", None) or "").startswith(root + os.sep)
-    }
+    gone = {name: module for name, module in sys.modules.items() if _is_in(module, root)}
     for name in gone:
         del sys.modules[name]
     sys.path[:] = [path for path in sys.path if path != root]

@@ -90,13 +90,16 @@ def releases(*, common: Common = NOTHING) -> int:
 def _deploy(
     s: Session, subject: str, back_to: "Release | None", asked: Asked, *, force: bool
 ) -> int:
+    from wherry import wiring
     from wherry.deploying import deployment
-    from wherry.gateway.releases import deployed
+    from wherry.gateway.releases import deployed, preview
     from wherry.supervisor.ready import announce
     from wherry.workers.roles import roles_for
 
     if force:
-        question = "Deploy even what breaks? Entities that the code cannot read are set aside."
+        question = (
+            "Deploy even what breaks? Entities whose logs the code cannot read may be damaged."
+        )
         confirmed(question, subject, asked)
     try:
         with progress("replay") as tell:
@@ -104,7 +107,9 @@ def _deploy(
                 s.runtime, progress=lambda n, of: tell(n, of, ""), force=force, back_to=back_to
             )
     except deployment.Breaking as error:
-        _print(s.out, _refused(s, error.preview))
+        _print(s.out, preview(s.runtime, error.preview))
+        if wiring.catch_up(s.runtime):  # whoever starts the system can go on with that
+            announce(roles=roles_for(s.runtime.registry.targets))
         raise _breaking(subject, error.preview) from None
     _print(s.out, deployed(done, s.runtime.registry.partitions))
     announce(roles=roles_for(s.runtime.registry.targets))
@@ -129,12 +134,6 @@ def _go_back(s: Session, subject: str) -> "Release":
 
     with about(subject, "wherry releases"):
         return go_back(s.runtime)
-
-
-def _refused(s: Session, found: "Preview") -> dict[str, Any]:
-    from wherry.gateway.releases import preview
-
-    return preview(s.runtime, found)
 
 
 def _breaking(subject: str, found: "Preview") -> Failed:
