@@ -50,6 +50,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_begin()
         if not self._head_since:
             self._watch()
+            self._head_bytes = 1  # the rest of this packet is not counted: it may be a body before
 
     def on_headers_complete(self) -> None:
         """Its head has ended."""

@@ -68,9 +68,11 @@ def test_a_head_has_a_size(url: str) -> None:
 
 def test_what_is_no_http_is_a_problem_too(url: str) -> None:
     for rest in (
-        b"\0\1\2\r\n\r\n", POST + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+        b"\0\1\2\r\n\r\n",
+        POST + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
         POST + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        POST + b"Content-Length: -1\r\n\r\n{}", POST + b"Content-Length: " + b"9" * 30 + b"\r\n\r\n",
+        POST + b"Content-Length: -1\r\n\r\n{}",
+        POST + b"Content-Length: " + b"9" * 30 + b"\r\n\r\n",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     ):  # fmt: skip
         status, body = said(url, rest)
@@ -110,7 +112,9 @@ def until(connection: socket.socket, end: bytes) -> bytes:
     """What is answered, up to a word in its last part."""
     answer = b""
     while end not in answer or not answer.endswith(b"}"):
-        answer += connection.recv(65_536)
+        more = connection.recv(65_536)
+        assert more, answer
+        answer += more
     return answer
 
 

@@ -1,0 +1,153 @@
+"""wherry apikey and wherry audit; and that no command that changes something goes unseen."""
+
+import getpass
+import json
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from redis import Redis
+
+from tests.cli.test_dead import bury
+from tests.docs.reference import _commands
+from tests.support.commands import System, Wherry, run
+from wherry.cli.deeds import DEEDS, OTHERS, Said, subject_of
+from wherry.cli.main import build
+from wherry.redaction import Redactor
+
+COMMANDS = {" ".join(words) for words, _ in _commands(build(), ())}
+
+#: How each deed is given by somebody who has got its subject wrong: it is still a deed.
+GIVEN = {
+    "apikey create": ["x", "--role", "nope"],
+    "apikey revoke": ["nobody", "--yes"],
+    "attention restart": ["fuse/nobody"],
+    "dead drop": ["0-1-1", "--yes"],
+    "dead retry": ["0-1-1"],
+    "deploy": ["--rollback", "--yes"],
+    "effects resolve": ["nothing", "--failed", "why"],
+    "effects retry": ["nothing"],
+    "fsck": ["nothing/x", "--yes"],
+    "import": ["nothing", "--yes"],
+    "pause": ["nothing/x"],
+    "resume": ["nothing/x"],
+    "saga cancel": ["docking", "nothing"],
+    "saga kill": ["docking", "nothing", "--yes"],
+    "saga retry": ["docking", "nothing"],
+}
+
+
+@pytest.fixture
+def redis(system: System) -> Iterator[Redis]:
+    """The system's Redis; the keys that a test makes go with it."""
+    with Redis.from_url(system.redis_url, decode_responses=True) as redis:
+        yield redis
+        redis.delete("wherry:apikeys", "wherry:apikeys:used")
+
+
+def last(wherry: Wherry) -> dict[str, str]:
+    """The newest entry of the audit."""
+    entry: dict[str, str] = wherry("audit", "--limit", "1").json["items"][0]
+    return entry
+
+
+def test_every_command_says_whether_it_is_a_deed() -> None:
+    assert COMMANDS - OTHERS - set(DEEDS) == set(), "name it in wherry/cli/deeds.py"
+    assert set(DEEDS) & OTHERS == set()
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS & set(DEEDS)))
+def test_every_deed_leaves_an_entry_also_one_that_fails(wherry: Wherry, command: str) -> None:
+    assert command in GIVEN, "say above how to give it"
+    wherry(*command.split(), *GIVEN[command], "--namespace=wherry", *_only_if(command))
+
+    said = last(wherry)
+    assert said["action"] == command
+    assert said["door"] == "cli"
+    assert said["who"].startswith(f"{getpass.getuser()}@")
+    assert said["outcome"] not in {"", "done"}
+    assert said["subject"].split() == [*GIVEN[command], *_only_if(command)]
+
+
+def _only_if(command: str) -> list[str]:
+    return [DEEDS[command]] if DEEDS[command] else []
+
+
+def test_what_is_done_is_told_and_what_is_only_looked_at_is_not(wherry: Wherry) -> None:
+    letter = bury(wherry)
+    wherry("dead", "drop", letter, "--yes")
+    done = last(wherry)
+    assert (done["action"], done["outcome"]) == ("dead drop", "done")
+    assert done["subject"] == f"{letter} --yes"
+
+    for words in (["dead", "list"], ["dead", "drop", letter, "--dry-run"], ["deploy", "--check"]):
+        wherry(*words)
+        assert last(wherry) == done
+
+
+def test_a_key_is_made_listed_and_revoked(wherry: Wherry, system: System, redis: Redis) -> None:
+    made = wherry(
+        "apikey", "create", "ci job", "--role", "read", "--role", "invoke", "--expires", "90d"
+    )
+    key = made.json["key"]
+    assert "shown once" in made.err
+    assert (made.json["roles"], made.json["state"]) == (["invoke", "read"], "good")
+    listed = wherry("apikey", "list")
+    assert [row["id"] for row in listed.json["items"]] == [made.json["id"]]
+    assert key.rpartition("_")[2] not in listed.out + wherry("audit").out
+    assert key.rpartition("_")[2] not in str(redis.hgetall("wherry:apikeys"))
+
+    id_ = made.json["id"]
+    assert wherry("apikey", "revoke", id_).code == 2  # it asks
+    assert wherry("apikey", "revoke", id_, "--dry-run").json["state"] == "would be revoked"
+    assert wherry("apikey", "list").json["items"][0]["state"] == "good"
+    assert wherry("apikey", "revoke", id_, "--yes").json["state"] == "revoked"
+    assert wherry("apikey", "revoke", id_, "--yes").code == 0  # again changes nothing
+    assert wherry("apikey", "list").json["items"][0]["state"] == "revoked"
+    answer = httpx.get(f"{system.ready['url']}/v1/port", headers={"Authorization": f"Bearer {key}"})
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["create", "x"], ["create", "x", "--role", "admin"], ["create", "", "--role", "read"],
+        ["create", "x\n", "--role", "read"], ["create", "x", "--role", "read", "--expires", "soon"],
+        ["create", "x", "--role", "read", "--expires", "0"],
+        ["create", "x", "--role", "read", "--role", "write"],
+    ],
+)  # fmt: skip
+def test_a_key_that_makes_no_sense_is_refused(wherry: Wherry, words: list[str]) -> None:
+    refused = wherry("apikey", *words)
+
+    assert (refused.code, refused.out) == (2, "")
+    assert "next: " in refused.err
+    assert wherry("apikey", "list").json["items"] == []
+
+
+def test_revoking_what_is_not_there_names_it(wherry: Wherry) -> None:
+    refused = wherry("apikey", "revoke", "nobody", "--yes")
+
+    assert refused.code == 4
+    assert "no API key 'nobody'" in refused.err
+
+
+def test_the_words_of_a_deed_are_kept_without_secrets() -> None:
+    words = [
+        "call", "--redis-url", "redis://u:pw@h", "--redis-url=redis://u:pw@h", "-o", "json",
+        "card=4111", "amount=3", '{"token": "t", "n": 1}', "--namespace", "x", "--yes",
+    ]  # fmt: skip
+
+    said = subject_of(words, Redactor())
+    assert said == "call card=*** amount=3 {'token': '***', 'n': 1} --yes"
+    assert not Said("fsck", ("--json",)).is_deed
+    assert Said("fsck", ("--repair",)).is_deed
+
+
+def test_a_server_for_others_needs_somebody_to_say_who_they_are(system: System) -> None:
+    address = {"WHERRY_REDIS_URL": system.redis_url}
+    refused = run("serve", "--host", "0.0.0.0", "--port", "0", cwd=system.folder, env=address)
+
+    assert refused.code in {1, 2}
+    assert "wherry apikey create NAME --role" in refused.err
+    assert json.dumps(refused.out) == '""'
