@@ -8,11 +8,13 @@ from starlette.requests import Request
 from starlette.types import Scope
 
 from wherry.errors import Fault, Invalid
+from wherry.http.problems import refused
 
 #: Nobody waits longer than this in one request; ask again with the Location instead.
 LONGEST_WAIT_S = 60.0
 
 _CORRELATION = re.compile(r"[\x20-\x7e]{0,256}")
+_TAG = re.compile(r'(W/)?"[\x21\x23-\x7e\x80-\xff]*"')  # RFC 9110, 8.8.3
 _VERSION = re.compile(r'"v(\d{1,15})"')
 _QUOTED = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"')
 _BARE = re.compile(r"[\x21\x23-\x7e][\x21-\x7e]*")
@@ -86,7 +88,10 @@ ANY = -1
 
 
 def expected_version(request: Request) -> int | None:
-    """Read `If-Match`: a version, ANY, or None when it was not sent."""
+    """Read `If-Match`: a version, ANY, or None when it was not sent.
+
+    Raises Invalid; Refused for a tag that none of our versions has.
+    """
     if b"if-match" not in fields(request.scope):
         return None
     given = field(request.scope, b"if-match")
@@ -94,6 +99,9 @@ def expected_version(request: Request) -> int | None:
         return ANY
     if match := _VERSION.fullmatch(given.strip()):
         return int(match[1])
+    if _TAG.fullmatch(given.strip()):
+        detail = f'the header If-Match names {given.strip()}; versions are like "v17"'
+        raise refused(412, "version-conflict", detail)
     raise _wrong("If-Match", f'must be one version, as in "v17", or *, not {given!r}')
 
 
@@ -131,9 +139,11 @@ def correlation(request: Request) -> str:
 def last_seen(request: Request) -> int:
     """Read `Last-Event-ID`: the version that a client saw last; 0 when it says none."""
     given = field(request.scope, b"last-event-id")
-    if given and not re.fullmatch(r"[0-9]{1,15}", given):
+    if b"last-event-id" not in fields(request.scope):
+        return 0
+    if not re.fullmatch(r"[0-9]{1,15}", given):
         raise _wrong("Last-Event-ID", "must be a version")
-    return int(given or 0)
+    return int(given)
 
 
 def accepted(request: Request, offered: tuple[str, ...]) -> str:

@@ -36,7 +36,7 @@ def document(registry: Registry) -> Json:
         "security": SECURITY,
         "components": {
             "schemas": parts.SCHEMAS | operating.SCHEMAS | schemas.components,
-            "parameters": parts.PARAMETERS,
+            "parameters": parts.PARAMETERS | {"Target": parts.target(registry.targets)},
             "responses": parts.RESPONSES,
             "securitySchemes": SCHEMES,
         },

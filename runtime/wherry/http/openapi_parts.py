@@ -1,5 +1,6 @@
 """The parts of the OpenAPI document that do not depend on what is deployed."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from wherry.authoring.messages import KEY_PATTERN
@@ -206,7 +207,6 @@ PARAMETERS: Json = {
         "query", "state", "Only those in this state",
         {"enum": ["", "waiting", "running", "parked"]},
     ),
-    "Target": _parameter("query", "target", "Only those of this target", _TEXT),
     "OfEntity": _parameter("query", "entity", "Only those of this entity, `kind/key`", _TEXT),
     "OfCode": _parameter("query", "code", "Only those with this code", _TEXT),
     "DryRun": _parameter("query", "dry_run", "Only say what would be done", _FLAG),
@@ -220,6 +220,14 @@ PARAMETERS: Json = {
     "After": _parameter("query", "after", "Only events behind this one", _VERSION | {"minimum": 0}),
     "At": _parameter("query", "at", "The state then: at a version, or an instant", MOMENT),
 }  # fmt: skip
+
+
+
+def target(deployed: Iterable[str]) -> Json:
+    """The parameter that names one of the targets that are deployed."""
+    schema = {"enum": ["", *sorted(deployed)]}
+    return _parameter("query", "target", "Only those of this target", schema)
+
 
 #: What every request that sends something may say.
 SENDING = ("Prefer", "IdempotencyKey", "CorrelationId", "Traceparent")

@@ -28,7 +28,7 @@ class Sagas:
         how = manner(self._service, request, query.duration_ms("delay"))
         name, body = request.path_params["name"], await read_json(request)
         now_ms = await self._service.courier.clock.now_ms()
-        registry, id_ = self._service.runtime.registry, query.text("id")
+        registry, id_ = self._service.runtime.registry, query.chosen("id")
         command = requests.saga_start(registry, name, body, now_ms, how.options, id_)
         try:
             delivered = await deliver(self._service, command, how)
