@@ -5,6 +5,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, cast
 
 from wherry.engine.envelope import Envelope, Result, read_envelope, read_result
+from wherry.engine.registry import split_address
 from wherry.engine.specs import KindSpec
 from wherry.errors import Invalid
 from wherry.gateway import shapes
@@ -43,6 +44,7 @@ class Surroundings:
                 "pools": [_pool(name, found) for name in _pools(read.spec)],
                 "timers": list(self._timers(own, address)),
                 "waiting": list(self._waiting(own, address)),
+                "held": list(self._held(own, address)),
                 "rejected": {"items": rejected, "complete": all_seen},
             }
 
@@ -69,6 +71,18 @@ class Surroundings:
                     "command_id": envelope.id, "command": envelope.type, "data": envelope.data,
                     "from": envelope.sender or None,
                     "since": shapes.instant(int(id_.partition(b"-")[0])),
+                }  # fmt: skip
+
+    def _held(self, own: PartitionKeys, address: str) -> Iterator[Json]:
+        """Messages that are held back because the entity, or its kind, is paused."""
+        kind, key = split_address(address)
+        stored = self._redis.lrange(own.held_for(kind, key), 0, _MESSAGES - 1)
+        for message in cast("list[bytes]", stored):
+            envelope = _read(message)
+            if envelope is not None:
+                yield {
+                    "command_id": envelope.id, "command": envelope.type, "data": envelope.data,
+                    "from": envelope.sender or None,
                 }  # fmt: skip
 
     def _rejected(self, own: PartitionKeys, address: str) -> tuple[list[Json], bool]:
