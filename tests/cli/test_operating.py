@@ -19,7 +19,7 @@ def test_doctor_finds_a_running_system_well(wherry: Wherry, system: System) -> N
     checks = {row["check"]: row["level"] for row in done.json["checks"]}
     assert checks.keys() >= {
         "version", "appendonly", "appendfsync", "maxmemory-policy", "library", "deployment",
-        "workers", "pumps", "sweep", "clock",
+        "workers", "pumps", "runners", "sweep", "scheduler", "clock",
     }  # fmt: skip
     assert "wrong" not in checks.values()
 

@@ -83,7 +83,7 @@ def list_(
     common: Common = NOTHING,
 ) -> int:
     """List the entities of a kind, the newest change first."""
-    with session(common, kind, "wherry list KIND") as s:
+    with session(common, kind, f"wherry list {kind}") as s:
         s.out.page(s.views.entities(kind, status, limit, cursor), "items", _ENTITY)
     return 0
 

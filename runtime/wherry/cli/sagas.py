@@ -93,7 +93,7 @@ def list_(
     common: Common = NOTHING,
 ) -> int:
     """List the sagas of a name, the newest change first."""
-    with session(common, f"saga {name}", "wherry saga list NAME") as s:
+    with session(common, f"saga {name}", f"wherry saga list {name}") as s:
         s.out.page(s.views.sagas(name, status, limit, cursor), "items", _SAGA)
     return 0
 

@@ -39,7 +39,8 @@ def check_up(runtime: Runtime) -> list[Finding]:
             _workers(runtime),
             *_outside(runtime),
             *_pumps(runtime),
-            _sweep(runtime),
+            (sweep := _sweep(runtime)),
+            _scheduler(sweep),
             *_attention(runtime),
         ]
 
@@ -82,7 +83,8 @@ def _library(runtime: Runtime) -> Finding:
     if release is None or found != library.build(namespace, release.rules, release.version):
         said = f"{namespace} is loaded, but is not what this version of Wherry makes of the release"
         return Finding("library", "refuse", said, "Run: wherry deploy")
-    return Finding("library", "fine", f"{namespace} is loaded, and is that of the release")
+    said = f"{namespace} {release.version} is loaded, and is that of the release"
+    return Finding("library", "fine", said)
 
 
 def _loaded(runtime: Runtime) -> str | None:
@@ -140,6 +142,15 @@ def _sweep(runtime: Runtime) -> Finding:
     return Finding("sweep", "fine", f"every {every:g} s, next in {max(-late, 0):.0f} s")
 
 
+def _scheduler(sweep: Finding) -> Finding:
+    """Whether a scheduler is alive: one leaves no other trace than a sweep that comes in time."""
+    if sweep.level == "fine":
+        return Finding("scheduler", "fine", "keeps to the schedule")
+    if "overdue" in sweep.said:
+        return Finding("scheduler", "refuse", "none keeps to the schedule", sweep.advice)
+    return Finding("scheduler", "unknown", "there is no schedule to keep to", sweep.advice)
+
+
 def _interval(runtime: Runtime, job: str) -> float:
     try:
         return float(WherryJob.fetch(job, connection=runtime.redis).meta["interval"])
@@ -158,8 +169,9 @@ def _outside(runtime: Runtime) -> Iterator[Finding]:
         else:
             advice = f"Calls to {', '.join(sorted(targets))} wait. Start one: wherry worker"
             yield Finding(subject, "refuse", "none is registered", advice)
-    if targets:
-        yield Finding("runners", "fine", f"{runtime.store.listeners()} alive; started by a call")
+    alive = f"{runtime.store.listeners()} alive; started by a call"
+    none = "none is needed: no bundle calls the outside world"
+    yield Finding("runners", "fine", alive if targets else none)
 
 
 def _attention(runtime: Runtime) -> Iterator[Finding]:

@@ -314,7 +314,7 @@ def sent(sending: Sending, reply: list[Any]) -> Sent:
         case [b"DUPLICATE", wake, result, first]:
             return Sent(first.decode(), bool(wake), read_result(result) if result else None)
         case [b"MISMATCH"]:
-            raise KeyReused(f"idempotency key {sending.idem!r} came with another request before")
+            raise KeyReused("this idempotency key came with another request before")
         case [b"OVERLOADED", waiting]:
             raise Overloaded(int(waiting))
         case [b"PAUSED"]:
