@@ -150,7 +150,7 @@ def _ajar(state: Box, _: Any) -> Box:
         ),
     ],
 )  # fmt: skip
-def test_each_thing_that_breaks_is_named_with_what_to_do(  # noqa: PLR0913 - a table's columns
+def test_each_thing_that_breaks_is_named_with_what_to_do(
     yard: Yard, change: Any, code: str, what: str, said: str, next_: str
 ) -> None:
     found = next(b for b in breaks(yard, change) if b.code == code)
@@ -233,13 +233,14 @@ def test_an_entity_that_would_be_looked_for_elsewhere_breaks(fake_redis: Redis) 
     assert "leave placed_with of box as it was" in broken.next
 
 
-def test_a_log_that_ends_too_early_is_told(yard: Yard) -> None:
-    log = yard.store.keys.partition(0).log("box", "b")
-    yard.redis.xdel(log, yard.redis.xrevrange(log, count=1)[0][0])  # type: ignore[index]
+@pytest.mark.parametrize("missing", [2, 4])
+def test_a_log_that_is_not_complete_is_told(yard: Yard, missing: int) -> None:
+    yard.redis.xdel(yard.store.keys.partition(0).log("box", "b"), f"{missing}-0")
 
     (broken,) = breaks(yard)
 
     assert (broken.code, broken.next) == ("log-incomplete", "wherry fsck box/b")
+    assert broken.detail == f"it is at version 4, and its log has no event {missing}"
 
 
 def test_long_logs_are_read_to_their_end(fake_redis: Redis) -> None:

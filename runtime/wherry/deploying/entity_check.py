@@ -38,6 +38,8 @@ def fold(spec: KindSpec, history: History, look: Look | None = None) -> Told:
     told = Told(spec.first_state(), {pool.name: Book() for pool in spec.pools})
     snapshot = int(history.hash.get(b"snapshot", b"0"))
     for version, fields in history.events:
+        if version != told.version + 1:
+            break
         at = _At(history.place.address, spec.name, version, fields)
         told.broken = _take(spec, told, at, look)
         if told.broken:
@@ -167,7 +169,7 @@ def _status(spec: KindSpec, history: History, told: Told) -> Break | None:
 
 
 def _incomplete(history: History, version: int) -> Break:
-    said = f"it is at version {history.version}, its log ends at {version}"
+    said = f"it is at version {history.version}, and its log has no event {version + 1}"
     address = history.place.address
     return Break("log-incomplete", address, version, "log", said, f"wherry fsck {address}")
 
