@@ -17,6 +17,7 @@ from wherry.authoring.decisions import Asker
 from wherry.engine.envelope import Envelope, Problem, Result
 from wherry.engine.saga_state import Order, SagaState, StepState
 from wherry.engine.supervision import Attention
+from wherry.store.pauses import Mark
 from wherry.workers.attempts import Note
 
 PLACE = {"latitude": 51.95, "longitude": 4.14}
@@ -161,7 +162,7 @@ def test_every_key_says_how_long_it_lives() -> None:
     [
         ("Envelope", Envelope), ("Result", Result), ("Problem", Problem), ("Saga state", SagaState),
         ("Step", StepState), ("Order", Order), ("Asker", Asker),
-        ("Attention", Attention), ("Note", Note),
+        ("Attention", Attention), ("Mark", Mark), ("Note", Note),
     ],
 )  # fmt: skip
 def test_every_field_of_a_stored_json_value_is_documented(
@@ -196,9 +197,17 @@ def _use(client: httpx.Client) -> None:
         client.post("/v1/sagas/docking", json={"vessel_id": "v", "port_id": "p"}, headers=FLOW),
         client.post("/v1/vessel/v/DepartFromPort?delay=1h", json={}),
         client.post("/v1/faulty/x/Break", json={}),
+        client.post("/v1/paused", json={"what": "port/p", "reason": "for a look"}),
+        client.post("/v1/paused", json={"what": "*", "refuse": True}),
+        client.post("/v1/paused/resume", json={"what": "*"}),
+        client.post("/v1/port/p/OpenPort", json={}, headers={"Prefer": "wait=1"}),
+        client.post("/v1/paused", json={"what": "*"}),
+        client.post("/v1/paused/resume", json={"what": "*"}),
         client.post("/v1/faulty/y/Reach", json={}),
     ]
-    assert [one.status_code for one in said] == [200, 200, 200, 200, 202, 500, 200]
+    assert [one.status_code for one in said] == [
+        *(200, 200, 200, 200, 202, 500, 200, 200, 200, 202, 200, 200, 200)
+    ]
     time.sleep(0.5)  # RQ writes a little when nobody waits for it
 
 
