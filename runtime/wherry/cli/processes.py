@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from wherry.cli.failure import about
+from wherry.cli.failure import about, usage
 from wherry.cli.options import NOTHING, PROCESSES, Common
 from wherry.cli.ready import say_ready
 from wherry.cli.session import find_server, load, open_runtime, require_server
 
 if TYPE_CHECKING:
+    from wherry.http.service import Service
     from wherry.settings import Settings
     from wherry.wiring import Connect, Runtime
     from wherry.workers.pump import PumpOptions
@@ -129,8 +130,21 @@ def serve(
             announce(url=url)
             say_ready(common, url, settings.redis_url)
 
+        _require_fit(service, settings.host)
         run(service, settings.host, settings.port, ready)
     return 0
+
+
+def _require_fit(service: "Service", host: str) -> None:
+    """Raises Failed when others could reach a server where nobody has to say who they are."""
+    from wherry.errors import Misconfigured
+    from wherry.http.security.access import HOW_TO_OPEN
+    from wherry.http.serve import require_fit
+
+    try:
+        require_fit(service, host)
+    except Misconfigured as error:
+        raise usage("wherry serve", str(error), HOW_TO_OPEN) from None
 
 
 def _open_safely(settings: "Settings", client: "Connect | None" = None) -> "Runtime":

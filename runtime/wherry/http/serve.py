@@ -54,8 +54,7 @@ def serve(
 
 def run(service: Service, host: str, port: int, ready: Callable[[str], None]) -> None:
     """Serve with a service that was put together elsewhere; all else is as `serve` does it."""
-    if not (service.access.is_configured or ApiKeys(service.runtime.store).any()):
-        require_loopback(host)
+    require_fit(service, host)
     listener = _listen(host, port)
     url = _url(listener)
     config = uvicorn.Config(build_app(service), **uvicorn_options())
@@ -64,6 +63,15 @@ def run(service: Service, host: str, port: int, ready: Callable[[str], None]) ->
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
     DrainingServer(config, service, lambda: ready(url)).run(sockets=[listener])
+
+
+def require_fit(service: Service, host: str) -> None:
+    """Refuse an address of others as long as nobody has to say who they are.
+
+    Raises Misconfigured, Unreachable.
+    """
+    if not (service.access.is_configured or ApiKeys(service.runtime.store).any()):
+        require_loopback(host)
 
 
 def uvicorn_options() -> dict[str, Any]:

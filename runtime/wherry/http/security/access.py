@@ -48,14 +48,19 @@ def access_of(settings: Settings) -> Access:
     )
 
 
+#: What makes a server fit to be reached by others.
+HOW_TO_OPEN = (
+    "wherry apikey create NAME --role invoke --role read    # or set WHERRY_AUTHENTICATION=required"
+)
+
+
 def require_loopback(host: str) -> None:
     """Refuse an address that others can reach. Raises Misconfigured."""
     if not is_loopback(host):
         raise Misconfigured(
-            f"will not listen on {host}: nobody would have to say who they are, so whoever reaches"
-            " this address could send any command. Make an API key first:"
-            " wherry apikey create NAME --role invoke --role read; or set oidc_issuer;"
-            " or listen on 127.0.0.1"
+            f"will not listen on {host}: there is no authentication, so whoever reaches this"
+            " address could send any command. Make an API key first, set oidc_issuer, set"
+            " authentication to required, or listen on 127.0.0.1"
         )
 
 
