@@ -31,7 +31,8 @@ def create(
     /,
     *,
     role: Annotated[
-        list[str], Parameter(help="What it may do: read, invoke, operate; one or more.")
+        list[str],
+        Parameter(negative="", help="What it may do: read, invoke, operate; one or more."),
     ],
     expires: Annotated[str | None, Parameter(help="After how long it ends: 90d.")] = None,
     common: Common = NOTHING,

@@ -102,13 +102,21 @@ def _run(words: Sequence[str]) -> int:
         return _failed(failure, debug=debug)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
-    except BrokenPipeError:
-        # Whoever read our output has enough. Python would complain once more while it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _BROKEN_PIPE
+    except (BrokenPipeError, SystemExit) as ended:
+        return _ended(ended)
     except Exception as error:  # noqa: BLE001  the last one who can turn it into words
         return crash(error, debug=debug)
     return code if isinstance(code, int) else 0
+
+
+def _ended(ended: BrokenPipeError | SystemExit) -> int:
+    """The exit code of a program that was ended from within."""
+    # Rich makes an exit of a broken pipe, with 1, as if something had gone wrong.
+    if isinstance(ended, BrokenPipeError) or isinstance(ended.__context__, BrokenPipeError):
+        # Whoever read our output has enough. Python would complain once more while it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_PIPE
+    return ended.code if isinstance(ended.code, int) else 0
 
 
 def _failed(failure: Failed, *, debug: bool) -> int:

@@ -1,11 +1,10 @@
 """`wherry whoami`: who asks whom, and which setting says so."""
 
-import getpass
-import platform
 from typing import TYPE_CHECKING, Any
 
 from cyclopts import App
 
+from wherry.cli.deeds import who
 from wherry.cli.failure import Failed, about
 from wherry.cli.options import NOTHING, OPERATE, Common
 from wherry.cli.output import Output
@@ -56,7 +55,7 @@ def _ask(loaded: "LoadedSettings") -> tuple[Row, Failed | None]:
 def _shown(settings: list[Row], found: Row) -> Row:
     at = {row["setting"]: row for row in settings}
     return {
-        "person": f"{_login()}@{platform.node()}",
+        "person": who(),
         "redis": {
             "user": found["user"],
             "server": found["server"],
@@ -67,14 +66,6 @@ def _shown(settings: list[Row], found: Row) -> Row:
         "deployed": found["deployed"],
         "settings": settings,
     }
-
-
-def _login() -> str:
-    """The name of who runs this; a container may have a user that has none."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"
 
 
 def _print(out: Output, shown: Row, settings: list[Row]) -> None:
