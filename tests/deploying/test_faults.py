@@ -92,6 +92,12 @@ class Shelf:
     status: Literal["", "open", "full"] = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Forgetful:
+    status: str = ""
+    books: object = frozenset({1})
+
+
 def put(state: Shelf, command: Put, ctx: Context) -> Accepted[Slip]:
     return accept(command, BookPut(command.book), reply=Slip("s1", 1))
 
@@ -214,6 +220,7 @@ def places(most: int = 3, *rules: str) -> Pool:
             {"lifecycle": {"": ["open"]}, "initial": Shelf("open")},
             'an entity without events has status ""',
         ),
+        ({"initial": Forgetful()}, "its first state is not the same after it was stored and read"),
         ({"pools": [places(0)]}, "pool places: it has room for 0"),
         (
             {"pools": [places(3, "hold", "free")]},

@@ -274,6 +274,46 @@ def test_a_second_look_reads_only_what_has_changed_since(yard: Yard) -> None:
     assert (found.entities, [b.subject for b in found.breaks]) == (1, ["box/other"])
 
 
+def test_what_somebody_spoiled_is_told_and_ends_nothing(yard: Yard) -> None:
+    own = yard.store.keys.partition(0)
+    yard.redis.delete(own.log("box", "b"))
+    yard.redis.set(own.log("box", "b"), "no stream")
+    yard.redis.hset(own.entity("box", "other"), "version", "none")
+    yard.redis.xadd(own.inbox, {"something": "else"})
+
+    (broken,) = breaks(yard)
+
+    assert (broken.code, broken.count, broken.next[:15]) == ("entity-damaged", 2, "wherry fsck box")
+
+
+@pytest.mark.parametrize("field", ["v", "type", "data"])
+def test_an_event_that_somebody_spoiled_is_told(yard: Yard, field: str) -> None:
+    log = yard.store.keys.partition(0).log("box", "other")
+    yard.redis.delete(log)
+    spoiled: Any = {"type": "Added", "data": "{}", "v": "1"} | {field: "\x00no"}
+    yard.redis.xadd(log, spoiled, id="1-0")
+
+    (broken,) = breaks(yard)
+
+    assert broken.code in {"event-unknown", "event-unreadable"}
+    assert broken.subject == "box/other"
+
+
+def test_folds_and_placements_that_raise_end_nothing(yard: Yard) -> None:
+    def no_state(state: Box, event: Any) -> Any:
+        return None
+
+    def no_place(key: str) -> str:
+        raise KeyError(key)
+
+    found = breaks(yard, lambda r: event(r, "Added", fold=no_state))
+    unusable = next(b for b in found if b.code == "state-unusable")
+    (misplaced,) = breaks(yard, lambda r: kind(r, "box", placed_with=no_place))
+
+    assert unusable.subject == "box/other"
+    assert "placed_with raises KeyError" in misplaced.detail
+
+
 # -- sagas -----------------------------------------------------------------------------------------
 
 

@@ -55,7 +55,14 @@ def fold(spec: KindSpec, history: History, look: Look | None = None) -> Told:
 def check_entity(spec: KindSpec, history: History) -> tuple[Break | None, bool]:
     """What breaks, and whether what is stored would have to be written anew."""
     told = fold(spec, history)
-    broken = told.broken or _status(spec, history, told)
+    try:
+        broken = told.broken or _status(spec, history, told)
+    except Exception as error:  # noqa: BLE001 - a fold may have made anything
+        next_ = f"let the folds of {spec.name} return its state, with a status"
+        said = _said(error)
+        broken = Break(
+            "state-unusable", history.place.address, told.version, spec.name, said, next_
+        )
     return broken, broken is None and is_stale(history.hash, told)
 
 
@@ -114,8 +121,9 @@ class _At:
 
     @property
     def data_version(self) -> int:
-        """The version of its data."""
-        return int(self.fields.get(b"v", b"1"))
+        """The version of its data; 0 for one that is no number."""
+        version = self.fields.get(b"v", b"1")
+        return int(version) if version.isdigit() else 0
 
     @property
     def event(self) -> str:

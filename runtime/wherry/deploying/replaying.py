@@ -116,7 +116,7 @@ class _Run:
 
     def _check(self, places: Iterable[Place], check: _Check) -> None:
         for history in self.stock.histories(places):
-            broken, stale = self._misplaced(history.place), False
+            broken, stale = _damaged(history) or self._misplaced(history.place), False
             if broken is None:
                 broken, stale = check(history)
             if broken is not None:
@@ -126,10 +126,14 @@ class _Run:
             self._count()
 
     def _misplaced(self, place: Place) -> Break | None:
-        home = self.registry.partition_of(place.address)
-        if home == place.partition:
-            return None
-        said = f"it lies in partition {place.partition}, and the new code looks in partition {home}"
+        try:
+            home = self.registry.partition_of(place.address)
+        except Exception as error:  # noqa: BLE001 - placed_with is the bundle's code
+            said = f"placed_with raises {type(error).__name__}: {error}"
+        else:
+            if home == place.partition:
+                return None
+            said = f"it lies in partition {place.partition}, the new code looks in {home}"
         next_ = f"leave placed_with of {place.kind} as it was: what is stored does not move"
         return Break("placement-changed", place.address, 0, place.kind, said, next_)
 
@@ -145,3 +149,11 @@ class _Run:
         self.done += 1
         if self.done % _STEP == 0:
             self.progress(min(self.done, self.total), self.total)
+
+
+def _damaged(history: History) -> Break | None:
+    address = history.place.address
+    if not history.fault:
+        return None
+    said, kind = f"it cannot be read: {history.fault}", history.place.kind
+    return Break("entity-damaged", address, 0, kind, said, f"wherry fsck {address}")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -9,6 +10,7 @@ from wherry.authoring.effect import Breaker, EffectRule, Retry, Target
 from wherry.authoring.entity import Entity
 from wherry.authoring.pool import Pool
 from wherry.authoring.saga import Saga
+from wherry.codec import codec_of
 from wherry.deploying.message_faults import bundle_of
 
 _NONE = timedelta(0)
@@ -21,6 +23,7 @@ def entity_faults(entity: Entity[Any, Any]) -> Iterator[str]:
     at = f"{bundle_of(*entity.handlers, *entity.appliers)}: {entity.kind}"
     if entity.lifecycle is not None:
         yield from _lifecycle(at, entity, entity.lifecycle)
+    yield from _first_state(at, entity)
     names = [pool.name for pool in entity.pools]
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield f"{at}: there are two pools {name}: rename one of them"
@@ -61,6 +64,19 @@ def _lifecycle(at: str, entity: Entity[Any, Any], lifecycle: Mapping[str, Any]) 
         yield f"{at}: its state cannot have status {status!r}: correct the lifecycle, or the state"
     if entity.initial.status:
         yield f'{at}: an entity without events has status "": its first state has another'
+
+
+def _first_state(at: str, entity: Entity[Any, Any]) -> Iterator[str]:
+    """A state that is JSON has to be the same when it is read back; others are never written."""
+    codec = codec_of(type(entity.initial))
+    with suppress(Exception):
+        told = codec.encode(entity.initial)
+        try:
+            same = codec.decode(told) == entity.initial
+        except Exception:  # noqa: BLE001 - a bundle's types may raise anything
+            same = False
+        if not same:
+            yield f"{at}: its first state is not the same after it was stored and read"
 
 
 def _pool(at: str, entity: Entity[Any, Any], pool: Pool) -> Iterator[str]:

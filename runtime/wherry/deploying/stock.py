@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any, cast
 
@@ -33,16 +33,16 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """One entity as it is stored; `events` can be read once, and end at the hash's version."""
+    """One entity as it is stored; `events` can be read once, and end at the hash's version.
+
+    `fault` says why it cannot be read at all.
+    """
 
     place: Place
-    hash: Hash
-    events: Iterator[tuple[int, Hash]]
-
-    @property
-    def version(self) -> int:
-        """How many events it has."""
-        return int(self.hash[b"version"])
+    hash: Hash = field(default_factory=dict)
+    version: int = 0
+    events: Iterator[tuple[int, Hash]] = field(default_factory=lambda: iter(()))
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +98,10 @@ class Stock:
                     own = self._keys.partition(place.partition)
                     pipe.hgetall(own.entity(place.kind, place.key))
                     pipe.xrange(own.log(place.kind, place.key), count=_FIRST)
-                found = pipe.execute()
+                found = pipe.execute(raise_on_error=False)
             for place, hash_, first in zip(some, found[::2], found[1::2], strict=True):
                 if hash_:
-                    yield History(place, hash_, self._events(place, int(hash_[b"version"]), first))
+                    yield self._history(place, hash_, first)
 
     def messages(self, partitions: int) -> Iterator[Message]:
         """Everything that waits: in inboxes, behind timers, held back, and for runners."""
@@ -123,6 +123,17 @@ class Stock:
             else:
                 seen = self._redis.zscan_iter(zset, count=500)
                 yield from (member for member, _ in seen)
+
+    def _history(self, place: Place, hash_: Any, first: Any) -> History:
+        """What was read of one entity; a key of another type is a fault, as is no version."""
+        for answer in (hash_, first):
+            if isinstance(answer, Exception):
+                return History(place, fault=str(answer))
+        version = hash_.get(b"version", b"")
+        if not version.isdigit() or not hash_.get(b"snapshot", b"0").isdigit():
+            return History(place, fault=f"its version is {version.decode(errors='replace')!r}")
+        events = self._events(place, int(version), first)
+        return History(place, hash_, int(version), events)
 
     def _events(self, place: Place, version: int, first: Entries) -> Iterator[tuple[int, Hash]]:
         pages = self._pages(place, first)
@@ -153,7 +164,9 @@ class Stock:
             with reaching():
                 page = cast("Entries", self._redis.xrange(own.inbox, f"({after}", count=_PAGE))
             for id_, fields in page:
-                yield Message(f"inbox of partition {number}, {id_.decode()}", fields[b"message"])
+                yield Message(
+                    f"inbox of partition {number}, {id_.decode()}", fields.get(b"message", b"")
+                )
             if len(page) < _PAGE:
                 return
             after = page[-1][0].decode()
