@@ -1,6 +1,7 @@
 """How it is meant: not one error."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from wherry import (
     Accepted,
@@ -17,7 +18,7 @@ from wherry import (
     accept,
     message,
 )
-from wherry.testing import World, given, simulate
+from wherry.testing import World, given, simulate, stored
 
 
 class LampKind(Kind):
@@ -44,7 +45,7 @@ class Enter(Command[RoomKind, None]):
 
 
 @message
-class SwitchedOn(Event):
+class SwitchedOn(Event, version=2):
     lumen: int
 
 
@@ -55,6 +56,20 @@ class Lamp:
 
 lamp = Entity(LampKind, Lamp())
 lamps = Pool("lamps", most=1, full="dark")
+
+
+@lamp.upcast("SwitchedOn", version=1)
+def in_lumen(data: dict[str, Any]) -> dict[str, Any]:
+    return {"lumen": data["watt"] * 80}
+
+
+@lamp.upcast("Lit", to=SwitchedOn, to_version=2)
+def renamed(data: dict[str, Any]) -> dict[str, Any] | None:
+    return data or None
+
+
+lamp.drops("Dusted")
+given(lamp, stored("SwitchedOn", {"watt": 5}), stored("Dusted"), SwitchedOn(5))
 
 
 @lamp.handles(SwitchOn)

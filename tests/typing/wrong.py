@@ -15,7 +15,7 @@ from tests.typing.right import (
     lamp,
     lamps,
 )
-from wherry import Accepted, Ask, Context, Tell, accept
+from wherry import Accepted, Ask, Context, Event, Tell, accept
 from wherry.testing import World, given, simulate
 
 # -- a wrong message for a kind
@@ -79,6 +79,21 @@ def folds_another_event(lamp: Lamp, event: Light) -> Lamp:
 @lamp.folds(SwitchOn)  # expect: type-var
 def folds_a_command(lamp: Lamp, event: SwitchOn) -> Lamp:
     return lamp
+
+
+# -- an upcaster that is none, a version that is none
+
+
+@lamp.upcast("Lit", to=SwitchedOn, to_version=2)  # expect: type-var
+def upcasts_an_event(event: SwitchedOn) -> SwitchedOn:
+    return event
+
+
+lamp.upcast("Lit", to=SwitchOn)  # expect: arg-type
+
+
+class Dimmed(Event, version="2"):  # expect: arg-type
+    pass
 
 
 # -- a saga that keeps what its step does not answer
