@@ -1,7 +1,7 @@
 """Redaction: values that nobody should read over a shoulder are shown and logged as `***`.
 
-A field is one of them by its name, or a word of it: `token`, `payment_token` and `paymentToken`
-all are. What is stored is never changed: an event, a message or a dead letter keeps its values.
+A field is one of them by its name, or a word of it: `token`, `tokens`, `payment_token` and
+`paymentToken` all are. What is stored is never changed: an event, a message or a dead letter keeps its values.
 """
 
 import re
@@ -14,7 +14,7 @@ HIDDEN = "***"
 
 #: Names that are hidden in every app; an app may add to them: `App([...], redact=("iban",))`.
 ALWAYS = (
-    "authorization", "card", "cookie", "credential", "credentials", "cvc", "cvv", "iban", "pan",
+    "authorization", "card", "cookie", "credential", "cvc", "cvv", "iban", "pan",
     "passphrase", "passwd", "password", "pin", "private_key", "secret", "ssn", "token",
 )  # fmt: skip
 
@@ -27,7 +27,8 @@ class Redactor:
     """Hides what some fields hold."""
 
     def __init__(self, names: Iterable[str] = ()) -> None:
-        self._names = tuple(f"_{_plain(name)}_" for name in (*ALWAYS, *names))
+        plain = [_plain(name) for name in (*ALWAYS, *names)]
+        self._names = tuple(f"_{name}{end}_" for name in plain if name for end in ("", "s"))
 
     def hides(self, name: str) -> bool:
         """Whether the value of a field is hidden."""

@@ -8,6 +8,7 @@ partitions, results, timers and dead letters are collected for the commit.
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -341,9 +342,10 @@ class Turn:
         """A handler raised: keep the message as a dead letter, tell who waits, supervise."""
         envelope = delivery.envelope
         code = "entity-damaged" if isinstance(error, Damaged) else "handler-failed"
-        text = "".join(traceback.format_exception(error)[-6:])
+        text = self._fit_to_show("".join(traceback.format_exception(error)[-6:]), record, envelope)
         self._bury(envelope, to_json(envelope), code, text)
-        said = f"{envelope.type} raised {type(error).__name__}: {words_of(error)}"
+        words = self._fit_to_show(words_of(error), record, envelope)
+        said = f"{envelope.type} raised {type(error).__name__}: {words}"
         dead = Result("dead", problem=Problem(code, said))
         outgoing = self._out().answer(envelope, delivery.root, dead)
         directive = self._supervisor.failed(record, envelope, error, said)
@@ -354,6 +356,14 @@ class Turn:
             Silence.of(record).broken(outgoing, envelope, self.changes.now_ms)
         self._release(outgoing)
         return "failed"
+
+    def _fit_to_show(self, text: str, record: Record, envelope: Envelope) -> str:
+        """What an error says, without values that nobody should read: it may quote some."""
+        redactor = self.registry.redactor
+        text = redactor.scrubbed(text, bytes(envelope.data))
+        with suppress(Exception):  # a state that cannot be written is quoted by its own rules
+            text = redactor.scrubbed(text, record.spec.state.encode(record.state))
+        return text
 
     def _restart(self, delivery: Delivery, record: Record) -> str:
         """An operator lets an entity go on: rebuild it, forget what it did."""

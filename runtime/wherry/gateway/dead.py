@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Literal, cast
 
+from wherry.codec import to_json
 from wherry.engine.changes import stream_id
 from wherry.engine.saga_run import UNDO
 from wherry.errors import NotFound, Rejected
@@ -93,7 +94,7 @@ class DeadLetters:
             found = cast("Entries", self._runtime.redis.xrange(dead, entry, entry))
         if not found:
             raise _gone(letter)
-        return shapes.dead_letter(partition, *found[0])
+        return self._fit_to_show(shapes.dead_letter(partition, *found[0]))
 
     def retry(self, letter: str, *, force: bool = False) -> Json:
         """Send the message again, behind what waits already.
@@ -126,7 +127,15 @@ class DeadLetters:
             found = (shapes.dead_letter(number, *e) for e in self._entries(number, newest=newest))
             rows += islice((row for row in found if wanted.fits(row)), limit)
         rows.sort(key=_when, reverse=newest)
-        return rows[:limit]
+        return [self._fit_to_show(row) for row in rows[:limit]]
+
+    def _fit_to_show(self, letter: Json) -> Json:
+        """A letter without values that nobody should read; what is stored keeps them."""
+        redactor, message = self._runtime.registry.redactor, letter["message"]
+        if not isinstance(message, dict):
+            return letter
+        error = redactor.scrubbed(letter["error"], to_json(message))
+        return {**letter, "message": redactor.shown(message), "error": error}
 
     def _entries(self, number: int, *, newest: bool) -> Iterator["Entry"]:
         """The dead letters of a partition, read page by page."""

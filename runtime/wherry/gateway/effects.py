@@ -54,7 +54,8 @@ class Effects:
     def show(self, id_: str) -> Json:
         """One call, with what it says. Raises NotFound."""
         call = self._find(id_)
-        return shapes.effect_with_data(call, envelope_of(call))
+        shown = shapes.effect_with_data(call, envelope_of(call))
+        return {**shown, "data": self._runtime.registry.redactor.shown_json(bytes(shown["data"]))}
 
     def retry(self, id_: str) -> Json:
         """Let a call be tried at once. Raises NotFound, and Rejected while a runner has it."""

@@ -5,7 +5,7 @@ import traceback
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -22,6 +22,7 @@ from wherry.engine.registry import Registry
 from wherry.engine.saying import printable
 from wherry.engine.specs import EffectSpec, TargetSpec
 from wherry.errors import Invalid
+from wherry.redaction import Redactor
 from wherry.store.calls import Again, Back, Bury, Done, How, Park, Settling
 from wherry.store.effects import TakenCall
 from wherry.workers.attempts import (
@@ -62,6 +63,7 @@ class Held:
     case: Case
     before: Case
     lost: bool = False
+    redactor: Redactor = field(default_factory=Redactor)
 
     @property
     def id(self) -> str:
@@ -116,7 +118,7 @@ def hold(registry: Registry, partition: int, taken: TakenCall, now_ms: int) -> H
         return Unusable(partition, taken.id, taken.n, note, said(error))
     return Held(
         partition, taken.n, envelope, target, spec, command, Case(spec.rule, note, taken.made),
-        Case(spec.rule, before, taken.made), taken.lost,
+        Case(spec.rule, before, taken.made), taken.lost, registry.redactor,
     )  # fmt: skip
 
 

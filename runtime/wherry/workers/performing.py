@@ -57,6 +57,25 @@ async def attempt(
 async def _attempt(
     performer: Performer, held: Held, now_ms: Callable[[], int], *, ask: bool
 ) -> Came:
+    return _fit_to_show(await _made(performer, held, now_ms, ask=ask), held)
+
+
+def _fit_to_show(came: Came, held: Held) -> Came:
+    """What came, without values that nobody should read: an error may quote some."""
+    about = bytes(held.envelope.data)
+    match came:
+        case NotDone(error) | Unclear(error) | NotTold(error):
+            return replace(came, error=held.redactor.scrubbed(error, about))
+        case Refused(problem):
+            detail = held.redactor.scrubbed(problem.detail, about)
+            return Refused(msgspec.structs.replace(problem, detail=detail))
+        case _:
+            return came
+
+
+async def _made(
+    performer: Performer, held: Held, now_ms: Callable[[], int], *, ask: bool
+) -> Came:
     if ask:
         found = await _find(performer, held)
         if found is not None:
