@@ -75,7 +75,7 @@ document.addEventListener("htmx:after:swap", tick);
 document.addEventListener("htmx:before:request", (event) => {
   const section = event.detail.ctx.sourceElement;
   if (!section.matches('[hx-trigger^="every"]')) return;
-  const busy = section.querySelector("details[open], :focus, input:checked");
+  const busy = section.querySelector("details[open], input:focus, select:focus, input:checked");
   if (busy || document.hidden) event.preventDefault();
 });
 
