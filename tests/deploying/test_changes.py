@@ -44,8 +44,9 @@ def test_the_first_deployment_says_what_there_is() -> None:
 
 def test_a_renamed_event_is_told_with_its_upcaster() -> None:
     assert changes(contract(first_app()), contract(App([second_quay()]))) == [
-        Change("removed", "quay command Paint"),
         Change("added", "quay event BerthTaken"),
+        Change("added", "quay event BerthTaken", "upcaster from BerthTaken 1"),
+        Change("added", "quay event BerthTaken", "upcaster from Moored 1"),
         Change("removed", "quay event Moored"),
         Change("removed", "quay event Painted"),
         Change("added", "quay dropped event Painted"),

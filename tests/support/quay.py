@@ -79,6 +79,10 @@ def second_quay(*, upcast: bool = True) -> Entity[Any, Quay]:
         event = BerthTaken(command.vessel, command.metres)
         return accept(command, event, reply=len(state.vessels) + 1)
 
+    @quay.handles(Paint)
+    def paint(state: Quay, command: Paint, ctx: Context) -> Accepted[None]:
+        return accept(command, reply=None)
+
     @quay.folds(BerthTaken)
     def taken(state: Quay, event: BerthTaken) -> Quay:
         return replace(

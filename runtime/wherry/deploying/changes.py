@@ -57,12 +57,18 @@ def _messages(subject: str, was: Contract, now: Contract) -> Iterator[Change]:
         own = f"{subject} {name}"
         if old is None or new is None:
             yield _added_if(new is not None, own)
-            continue
-        yield from _fields(own, old["fields"], new["fields"])
-        for word in sorted((old.keys() | new.keys()) - {"fields", "upcasts"}):
-            yield from _value(own, word, old.get(word), new.get(word))
-        for older in sorted({*old.get("upcasts", ())} ^ {*new.get("upcasts", ())}):
-            yield _added_if(older in new["upcasts"], own, f"upcaster from {older}")
+        else:
+            yield from _fields(own, old["fields"], new["fields"])
+            for word in sorted((old.keys() | new.keys()) - {"fields", "upcasts"}):
+                yield from _value(own, word, old.get(word), new.get(word))
+        if new is not None:
+            yield from _upcasters(own, old or {}, new)
+
+
+def _upcasters(subject: str, was: Contract, now: Contract) -> Iterator[Change]:
+    old, new = ({*one.get("upcasts", ())} for one in (was, now))
+    for older in sorted(old ^ new):
+        yield _added_if(older in new, subject, f"upcaster from {older}")
 
 
 def _fields(subject: str, was: dict[str, str], now: dict[str, str]) -> Iterator[Change]:

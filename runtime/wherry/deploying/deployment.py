@@ -28,6 +28,9 @@ from wherry.wiring import Runtime, take_code
 
 log = logging.getLogger(__name__)
 
+#: What a turn stores has the time at which the turn began: the second look goes back as far.
+LONGEST_TURN_MS = 300_000
+
 
 class Breaking(WherryError):
     """What is stored does not fit the new code."""
@@ -96,7 +99,7 @@ def deploy(
     kept = _keep(runtime)
     release = _release(runtime, preview.before, back_to)
     _install(runtime, release, preview.before)
-    again = replay(runtime.store, runtime.registry, since_ms=began_ms)
+    again = replay(runtime.store, runtime.registry, since_ms=began_ms - LONGEST_TURN_MS)
     if again.breaks and not force:
         _take_back(runtime, preview.before, release)
         raise Breaking(replace(preview, replayed=again))

@@ -135,7 +135,7 @@ class _At:
         next_ = f'write {upcast}, or {self.kind}.drops("{error.name}")'
         if error.known:
             next_ = f"deploy code that knows {error.name} of version {error.version}"
-        return self._break("event-unknown", self.event, str(error), next_)
+        return self._break("event-unknown", self.event, error.said, next_)
 
     def unreadable(self, error: Exception) -> Break:
         upcast = f'@{self.kind}.upcast("{self.name}", version={self.data_version})'

@@ -28,6 +28,7 @@ class UnknownEvent(Damaged):
         else:
             said = f"no fold and no upcaster for {name} of version {version}"
         super().__init__(f"{kind}: {said}")
+        self.said = said
 
 
 def read_event(
