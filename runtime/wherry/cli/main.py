@@ -31,6 +31,7 @@ from wherry.cli import (
     send,
     system,
     top,
+    transfer,
     whoami,
     why,
 )
@@ -63,7 +64,7 @@ def build() -> App:
     for group in (
         init, system, demo, send, read, diff, sagas, attention, effects, queues, pauses, why, dead,
         replay, fsck, keys, doctor, whoami, api_keys, audit, top, openapi, deploy, processes,
-        completion,
+        transfer, completion,
     ):  # fmt: skip
         group.add_to(app)
     app.command(show_version, name="version", group=OPERATE)
