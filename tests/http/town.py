@@ -63,7 +63,7 @@ class Town:
         self._stack.enter_context(self.server)
         self.bundles.mkdir()
         (self.bundles / "docking").symlink_to(ROOT / "functions" / "docking")
-        for name in ("lamp", "boiler", "safe"):
+        for name in ("lamp", "boiler", "safe", "brewery"):
             (self.bundles / name).symlink_to(Path(__file__).parent / "bundles" / name)
         self.redis = self._stack.enter_context(Redis.from_url(self.server.url))
         self.runtime = open_runtime(
