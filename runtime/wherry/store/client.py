@@ -60,6 +60,8 @@ class Refused:
 SILENCE_S = 5.0
 #: Errors of a server that will take the same call later: a full disk, no replica, a long script.
 _NOT_NOW = ("MISCONF", "NOREPLICAS", "BUSY ")
+#: What a server says when a script runs a command that its user may not; the second is Redis 7.0.
+_NOT_ALLOWED = ("ACL failure in script", "The user executing the script can't")
 _PAUSES = ExponentialBackoff(cap=0.5, base=0.02)
 
 
@@ -102,6 +104,8 @@ def reaching() -> Iterator[None]:
     except redis.exceptions.NoPermissionError as error:
         raise Misconfigured(f"the user in the URL of Redis may not do this: {error}") from error
     except redis.exceptions.ResponseError as error:
+        if any(words in str(error) for words in _NOT_ALLOWED):
+            raise Misconfigured(f"the user in the URL of Redis may not do this: {error}") from error
         if str(error).startswith(_NOT_NOW):
             raise Unreachable(f"Redis takes no writes: {error}") from error
         if "DB index" not in str(error):

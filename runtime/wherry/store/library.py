@@ -20,6 +20,9 @@ from wherry.engine.registry import Registry
 from wherry.engine.specs import KindSpec
 from wherry.errors import Misconfigured
 
+#: What HTTP servers may run, which an attacker reaches first; see lua/lib/inside.lua.
+FOR_ALL = frozenset({"send", "admit"})
+
 _INCLUDE = re.compile(r'^--- @include "(?P<name>[a-z_/]+)"$', re.MULTILINE)
 
 
@@ -31,9 +34,9 @@ def build(namespace: str, rules: str, code: str = "") -> str:
     included: set[str] = set()
     verbs_text = "\n".join(_expand(verb, included) for verb in verbs())
     registered = "\n".join(
-        f'redis.register_function("{namespace}_{verb}", {verb})' for verb in verbs()
+        f'redis.register_function("{namespace}_{verb}", {_guarded(verb)})' for verb in verbs()
     )
-    fence = f"local CODE = {_quoted(code)}"
+    fence = f"local CODE = {_quoted(code)}\n{source('lib/inside')}"
     return f"#!lua name={namespace}\n{fence}\n{rules}\n{verbs_text}\n{registered}\n"
 
 
@@ -68,6 +71,11 @@ def source(name: str) -> str:
         return _folder().joinpath(*f"{name}.lua".split("/")).read_text(encoding="utf-8")
     except FileNotFoundError:
         raise Misconfigured(f"there is no Lua file {name!r}") from None
+
+
+def _guarded(verb: str) -> str:
+    """The function of a verb, which only insiders may run unless it is for everybody."""
+    return verb if verb in FOR_ALL else f"inside({verb})"
 
 
 def _expand(name: str, included: set[str]) -> str:
