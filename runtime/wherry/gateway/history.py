@@ -3,9 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, cast
 
-from wherry.codec import from_json
 from wherry.engine.record import fresh
-from wherry.engine.specs import KindSpec
 from wherry.errors import NotFound
 from wherry.gateway import shapes
 from wherry.gateway.shapes import Json
@@ -20,8 +18,9 @@ def history(runtime: Runtime, address: str, upto: int, count: int) -> Json:
     """The last `count` events up to a version, newest first. Raises NotFound.
 
     What they changed is told by folding the log from its beginning: that takes a second for some
-    ten thousand events.
+    ten thousand events. Of a value that is hidden nobody is told how it changed.
     """
+    shown = runtime.registry.redactor.shown_json
     read = entity_reads(runtime.store.keys, runtime.registry, address)
     first = max(upto - count, 0)
     rows: list[Json] = []
@@ -29,14 +28,14 @@ def history(runtime: Runtime, address: str, upto: int, count: int) -> Json:
     for id_, fields in _log(runtime, read.log, upto):
         version = int(id_.partition(b"-")[0])
         if version == first + 1:
-            before = _plain(read.spec, state)
+            before = shown(read.spec.state.encode(state))
         fault = ""
         try:
             state = fold_event(read.spec, state, fields)
         except Exception as error:  # noqa: BLE001 - a fold is the bundle's code
             fault = f"does not fit the code: {type(error).__name__}: {error}"
         if version > first:
-            after = _plain(read.spec, state)
+            after = shown(read.spec.state.encode(state))
             rows.append({**shapes.event(id_, fields), **_said(before, after, fault)})
             before = after
     if not rows:
@@ -57,7 +56,3 @@ def _log(runtime: Runtime, log: str, upto: int) -> Iterator[Entry]:
         if len(page) < MOST:
             return
         after = f"({page[-1][0].decode()}"
-
-
-def _plain(spec: KindSpec, state: Any) -> Any:
-    return from_json(spec.state.encode(state))

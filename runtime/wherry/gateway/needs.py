@@ -87,7 +87,7 @@ class Needs:
             if row["status"] == "paused":
                 by = f" by {row['by']}" if row["by"] else ""
                 why = f": {row['reason']}" if row["reason"] else ""
-                what = "refuses commands" if row["refuse"] else "rests"
+                what = "commands are refused" if row["refuse"] else "paused"
                 yield Need(
                     "paused", row["what"], f"{what}{by}{why}", row["since"], row["held"],
                     "Let it go on", f"wherry resume {row['what']}",

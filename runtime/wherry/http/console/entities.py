@@ -3,6 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from wherry.errors import NotFound
 from wherry.gateway.history import history
 from wherry.gateway.populations import populations
 from wherry.gateway.shapes import Json
@@ -51,15 +52,31 @@ class EntityPages:
 
     def _entity(self, address: str, at: int | None) -> Json:
         views, runtime = self._service.views, self._service.runtime
-        now = views.state(address)
+        around = self._surroundings.of(address)
+        try:
+            now = views.state(address)
+        except NotFound:
+            if not any(around[name] for name in ("timers", "waiting", "held")):
+                raise
+            now = _to_be(address)
         shown = now if at in {None, now["version"]} else views.state(address, at)
-        told = history(runtime, address, shown["version"], _EVENTS)
-        kind = runtime.registry.kind(shown["kind"])
+        version, kind = shown["version"], runtime.registry.kind(shown["kind"])
+        none: Json = {"events": [], "older": None}
         return {
             **shown,
             "stopped": now.get("stopped", False),
             "newest": now["version"],
-            "history": told,
-            **self._surroundings.of(address),
+            "why": self._service.why.of(address)["because"],
+            "history": history(runtime, address, version, _EVENTS) if version else none,
+            **around,
             "commands": sorted(c.name for c in kind.commands.values() if not c.internal),
         }
+
+
+def _to_be(address: str) -> Json:
+    """An entity that nothing has happened to yet, though something waits for it."""
+    kind, _, key = address.partition("/")
+    return {
+        "entity": address, "kind": kind, "key": key, "version": 0, "status": "", "state": None,
+        "updated_at": None,
+    }  # fmt: skip

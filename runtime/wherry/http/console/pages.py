@@ -39,16 +39,28 @@ class Pages:
         self._service = service
         self._templates = environment()
 
-    def show(self, request: Request, template: str, data: Shape, status: int = 200) -> Response:
-        """The response with data. One that the browser has already is said to be unchanged."""
-        encoded = to_json(data)
+    def show(
+        self,
+        request: Request,
+        template: str,
+        data: Shape,
+        status: int = 200,
+        *,
+        typed: bool = False,
+    ) -> Response:
+        """The response with data. One that the browser has already is said to be unchanged.
+
+        Values that nobody should read over a shoulder are hidden, unless the reader has `typed`
+        them on this page.
+        """
+        shown = from_json(to_json(data)) if typed else self._fit_to_show(data)
         if wants_json(request):
-            return Json(data, status, _HEADERS)
-        digest = hashlib.sha256(encoded).hexdigest()[:16]
+            return Json(shown, status, _HEADERS)
+        digest = hashlib.sha256(to_json(shown)).hexdigest()[:16]
         if request.query_params.get("seen") == digest:
             return Response(status_code=204, headers=_HEADERS)
         text = self._templates.get_template(template).render(
-            from_json(encoded),
+            shown,
             here=Here(request, digest),
             namespace=self._service.runtime.namespace,
         )
@@ -59,7 +71,12 @@ class Pages:
 
     def part(self, template: str, data: Shape) -> str:
         """A part of a page as text."""
-        return self._templates.get_template(template).render(from_json(to_json(data)))
+        return self._templates.get_template(template).render(self._fit_to_show(data))
+
+    def _fit_to_show(self, data: Shape) -> Shape:
+        """Plain values, without those that are hidden."""
+        shown: Shape = self._service.runtime.registry.redactor.shown(from_json(to_json(data)))
+        return shown
 
 
 class Here:

@@ -54,4 +54,5 @@ class SagaPages:
         # What changes with every look would make every look a change.
         now = None if saga["ended_at"] else told["now"]
         drawn = diagram(self._service.runtime.registry.app.sagas[name], saga)
-        return {**saga, "timeline": {**told, "now": now}, "diagram": drawn}
+        why = [] if saga["ended_at"] else self._service.why.of(f"saga.{name}/{id_}")["because"]
+        return {**saga, "why": why, "timeline": {**told, "now": now}, "diagram": drawn}

@@ -88,7 +88,7 @@ class TryPages:
             "same": same(asked, base),
             "outcome": outcome or ({"status": "invalid", "problem": fault} if fault else None),
         }
-        return self._pages.show(request, "try_it.html", shown)
+        return self._pages.show(request, "try_it.html", shown, typed=True)
 
     async def _outcome(self, request: Request, given: dict[str, str]) -> Json:
         how = manner(self._service, request, 0)
@@ -107,7 +107,8 @@ class TryPages:
         if result is None:
             return {"status": "pending", "command_id": delivered.command_id, **where}
         if result.status == "done":
-            return {"status": "done", **from_json(to_json(shapes.reply(result))), **where}
+            reply = from_json(to_json(shapes.reply(result)))
+            return {"status": "done", **self._registry.redactor.shown(reply), **where}
         return {"status": result.status, "problem": of_result(result).body(), **where}
 
     def _command(self, asked: Asked, how: Manner, now_ms: int) -> Command:
