@@ -71,7 +71,7 @@ def test_each_command_has_help(
 
 @pytest.mark.parametrize(
     "words",
-    [["sendd"], ["get"], ["get", "port/x", "--nope"], ["get", "port/x", "--at", "x"],
+    [["sendd"], ["get"], ["get", "port/x", "--nope"], ["events", "port/x", "--after", "x"],
      ["send", "port/x"], ["list", "port", "-o", "xml"], ["saga"  , "begin"]],
 )  # fmt: skip
 def test_what_is_not_understood_is_a_usage_error(
