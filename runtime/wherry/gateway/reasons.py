@@ -86,14 +86,13 @@ class Reasons:
                 yield from self.paused(to)
                 yield from self.turns(found.partition)
                 yield Reason(
-                    "inbox", f"its message waits for a turn of {to}, behind {found.before} others"
+                    "inbox", f"its message waits for a turn of {to}, {_behind(found)}"
                     f" in partition {found.partition}", found.since,
                 )  # fmt: skip
             case "held":
                 yield from self.paused(to)
                 yield Reason(
-                    "held", f"its message is held back for {to}, behind {found.before} others",
-                    found.since,
+                    "held", f"its message is held back for {to}, {_behind(found)}", found.since,
                 )  # fmt: skip
                 yield from self.turns(found.partition)
             case "timer":
@@ -180,6 +179,10 @@ def dead_letter(found: Place) -> Reason:
         unblock = f"wherry saga retry {name} {key}" if undo else f"wherry dead drop {found.id}"
     said = f"{envelope.type or 'a message'} to {envelope.to or 'nobody'} could not be handled"
     return Reason("dead-letter", f"{said}; it is dead letter {found.id}", found.since, unblock)
+
+
+def _behind(found: Place) -> str:
+    return f"behind {found.before} others" if found.before else "the first"
 
 
 def _pause(name: str, mark: Mark) -> Reason:

@@ -143,13 +143,13 @@ class _Look:
             fault = str(error)
         blocked = list(self._blocked(address, fault))
         rest = list(self._of_entity(address, 0))
-        if not (state or fault or blocked or rest):
+        timers = [r for place in self._timers(address) for r in self.reasons.timer(place)]
+        if not (state or fault or blocked or rest or timers):
             raise NotFound(f"{address}: nothing has happened to it, and nothing waits for it")
-        if not (blocked or rest):
-            since = _ms(state["updated_at"]) if state else None
-            rest = [Reason("nothing", f"{address} waits for nothing; it last changed then", since)]
-        status = blocked[0].what if blocked else "idle" if rest[0].what == "nothing" else "waiting"
-        timers = (reason for place in self._timers(address) for reason in self.reasons.timer(place))
+        status = blocked[0].what if blocked else "waiting"
+        if state and not (blocked or rest):
+            said = f"{address} waits for no message and no answer; it last changed then"
+            rest, status = [Reason("nothing", said, _ms(state["updated_at"]))], "idle"
         return status, iter([*blocked, *rest, *timers])
 
     def _timers(self, address: str) -> list[Place]:
