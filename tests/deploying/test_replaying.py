@@ -11,13 +11,14 @@ from redis import Redis
 
 from tests.support import yard as first_code
 from tests.support.quay import Moor, Paint, first_app, second_quay
-from tests.support.yard import Add, Box, BoxKind, Fill, Hold, Resize, Yard
+from tests.support.yard import Add, Box, BoxKind, Close, Fill, Hold, Resize, Yard
 from wherry import App, Context, Saga
 from wherry.codec import codec_of, to_json
 from wherry.deploying.replaying import Break, replay
 from wherry.engine.envelope import Answer, Envelope, raw
 from wherry.engine.registry import Registry
 from wherry.engine.specs import KindSpec
+from wherry.store.told import Told
 
 LATER = datetime.fromtimestamp(first_code.NOW / 1000, UTC) + timedelta(hours=1)
 
@@ -220,6 +221,22 @@ def test_pools_that_come_to_something_else_are_stale(yard: Yard) -> None:
     assert no_holds.stale == ("box/b",)
     assert no_holds.breaks == ()
     assert [b.code for b in gone.breaks] == ["pool-broken"]
+
+
+def test_a_lifecycle_may_allow_less_than_has_happened(yard: Yard) -> None:
+    yard.send("box/b", Close())
+    yard.settle()
+    registry = registry_of(
+        yard, lambda r: kind(r, "box", lifecycle={"": ("open", "closed"), "open": ()})
+    )
+
+    found = replay(yard.store, registry)
+    told = Told(registry.kinds["box"], "b")
+    told.read((b"%d-0" % n, fields) for n, fields in enumerate(yard.events("box/b"), 1))
+
+    assert (found.breaks, found.stale) == ((), ())
+    # So fsck and repair do not stumble over what was right when it happened.
+    assert (told.fault, told.status) == (None, "closed")
 
 
 def test_an_entity_that_would_be_looked_for_elsewhere_breaks(fake_redis: Redis) -> None:
