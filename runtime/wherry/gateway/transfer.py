@@ -98,7 +98,7 @@ def _write_pieces(runtime: Runtime, written: _Writer, kind: str, progress: Progr
         newest_id(store, partitions), kind, known.get("version", ""), known.get("bundles", ""),
     ))  # fmt: skip
     counted = written.counted
-    for piece in Exporter(store, runtime.registry, kind).pieces():
+    for piece in Exporter(store, runtime.registry, kind).everything():
         written.write(piece)
         if progress is not None and isinstance(piece, pieces.Entity):
             progress(counted.entities, None)

@@ -75,7 +75,7 @@ class Exporter:
         self._registry = registry
         self._kind = kind
 
-    def pieces(self) -> Iterator[Piece]:
+    def everything(self) -> Iterator[Piece]:
         """Everything; what tells where another piece belongs comes after it."""
         if not self._kind:
             yield from self._strings("idem", pieces.Idem)
