@@ -15,17 +15,22 @@ from typing import Any, Generic, TypeVar, Union, cast, get_args, get_origin, get
 
 import msgspec
 
+from wherry import pointing
 from wherry.errors import Fault, Invalid
+from wherry.pointing import escaped
 
 T = TypeVar("T")
 
 # An instant up to its Z, as msgspec writes it: with no or six digits after the second.
 _INSTANT = re.compile(rb'"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?')
 _SHORT, _LONG = len('"2026-11-22T06:00:00'), len('"2026-11-22T06:00:00.000000')
-_PATH = re.compile(r" - at `\$?(?P<path>.*)`$")
 
 # Neither NaN, nor 1e3, nor 1_000: all of which Decimal reads.
 _DECIMAL = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
+
+_NOT_WHOLE = "Expected `int`, got `float`"
+#: Beyond this a float may have been another number.
+_EXACT = 2**53
 
 _ARRAYS = {list, tuple, set, frozenset}
 _UNIONS = {Union, UnionType}
@@ -69,7 +74,7 @@ class Codec(Generic[T]):
         try:
             return self._decoder.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise Invalid(subject, [_fault(str(error))]) from None
+            raise Invalid(subject, [pointing.fault(str(error))]) from None
 
     def convert(self, value: Any, subject: str) -> T:
         """Turn plain JSON values into the type. Raises Invalid, naming each fault."""
@@ -78,12 +83,32 @@ class Codec(Generic[T]):
         if self._decimals and (faults := list(_inexact(self.of, value, ""))):
             raise Invalid(subject, faults)
         if self._spans:
-            value = _spell_spans(self.of, value)
+            value = _respell(self.of, value, _span)
         try:
-            # JSON that is kept as it is can only be cut out of JSON.
-            return self.decode(to_json(value)) if self._opaque else msgspec.convert(value, self.of)
+            return self._converted(value)
         except msgspec.ValidationError as error:
-            raise Invalid(subject, [_fault(str(error))]) from None
+            if _NOT_WHOLE not in str(error):
+                raise self._invalid(subject, value, error) from None
+        value = _respell(self.of, value, _whole)
+        try:
+            return self._converted(value)
+        except msgspec.ValidationError as error:
+            raise self._invalid(subject, value, error) from None
+
+    def _converted(self, value: Any) -> T:
+        if self._opaque:  # JSON that is kept as it is can only be cut out of JSON
+            return self.decode(to_json(value))
+        return msgspec.convert(value, self.of, str_keys=True)
+
+    def _invalid(self, subject: str, value: Any, error: Exception) -> Invalid:
+        return Invalid(subject, [pointing.fault(str(error), value, self._complaint)])
+
+    def _complaint(self, value: Any) -> str | None:
+        try:
+            self._converted(value)
+        except msgspec.ValidationError as error:
+            return str(error)
+        return None
 
 
 #: The codec of a type; made once.
@@ -133,8 +158,9 @@ def _hints(of: type) -> dict[str, Any]:
 
 
 # What a type knows about field names: None when anything goes, a mapping for an object
-# (field -> what its value knows), a one-element list for an array.
+# (field -> what its value knows), a one-element list for an array, such a tuple for a mapping.
 _Known = Any
+_UNKNOWN: _Known = object()
 
 
 def _known_fields(of: Any) -> _Known:
@@ -144,41 +170,60 @@ def _known_fields(of: Any) -> _Known:
     origin = get_origin(of)
     if origin in _ARRAYS:
         return [inner[0]] if inner and inner[0] is not None else None
+    if origin is dict:
+        values = _known_fields(get_args(of)[1])
+        return None if values is None else (values,)
     known = [part for part in inner if part is not None]
-    return known[0] if len(known) == 1 and origin is not dict else None
+    return known[0] if len(known) == 1 else None
 
 
 def _unknown(known: _Known, value: Any, at: str) -> Iterator[Fault]:
+    """Fields that nobody knows, at any depth."""
+    for name, inner, part in _known_inside(known, value):
+        if inner is _UNKNOWN:
+            text = f"unknown field; known are {', '.join(known) or 'none'}"
+            yield Fault(f"{at}/{escaped(name)}", text)
+        elif inner is not None:
+            yield from _unknown(inner, part, f"{at}/{escaped(name)}")
+
+
+def _known_inside(known: _Known, value: Any) -> Iterator[tuple[str, _Known, Any]]:
+    """Name, what is known of it and value of each part of an object, a mapping or an array."""
     if isinstance(known, dict) and isinstance(value, dict):
-        for name, part in value.items():
-            if name not in known:
-                pointer = name.replace("~", "~0").replace("/", "~1")
-                yield Fault(
-                    f"{at}/{pointer}", f"unknown field; known are {', '.join(known) or 'none'}"
-                )
-            elif known[name] is not None:
-                yield from _unknown(known[name], part, f"{at}/{name}")
+        yield from ((name, known.get(name, _UNKNOWN), part) for name, part in value.items())
+    elif isinstance(known, tuple) and isinstance(value, dict):
+        yield from ((name, known[0], part) for name, part in value.items())
     elif isinstance(known, list) and isinstance(value, list):
-        for index, part in enumerate(value):
-            yield from _unknown(known[0], part, f"{at}/{index}")
+        yield from ((str(index), known[0], part) for index, part in enumerate(value))
 
 
-def _spell_spans(of: Any, value: Any) -> Any:
-    """Write durations that came as a number of seconds in the one form that msgspec reads."""
+def _respell(of: Any, value: Any, spell: Callable[[Any, Any], Any]) -> Any:
+    """Write values in another form; `spell` is given the type and the value of each leaf."""
     parts = [part for part in get_args(of) if part is not type(None)]
     match value:
         case dict() if is_dataclass(of):
             hints = _hints(cast("type", of))
-            return {n: _spell_spans(hints[n], p) if n in hints else p for n, p in value.items()}
+            return {n: _respell(hints[n], p, spell) if n in hints else p for n, p in value.items()}
         case dict() if get_origin(of) is dict:
-            return {name: _spell_spans(parts[1], part) for name, part in value.items()}
+            return {name: _respell(parts[1], part, spell) for name, part in value.items()}
         case list() if get_origin(of) in _ARRAYS and parts:
-            return [_spell_spans(parts[0], part) for part in value]
-        case bool():
-            return value
-        case int() | float() if of is timedelta:
-            return f"{'-' if value < 0 else ''}PT{abs(value):f}S"
-    return _spell_spans(parts[0], value) if len(parts) == 1 and get_origin(of) in _UNIONS else value
+            return [_respell(parts[0], part, spell) for part in value]
+    if get_origin(of) in _UNIONS:
+        return _respell(parts[0], value, spell) if len(parts) == 1 else value
+    return spell(of, value)
+
+
+def _span(of: Any, value: Any) -> Any:
+    """A duration that came as a number of seconds, in the one form that msgspec reads."""
+    if of is timedelta and isinstance(value, int | float) and not isinstance(value, bool):
+        return f"{'-' if value < 0 else ''}PT{abs(value):f}S"
+    return value
+
+
+def _whole(of: Any, value: Any) -> Any:
+    """A whole number that was written as 17.0, which to JSON is the same."""
+    is_whole = of is int and isinstance(value, float) and value.is_integer()
+    return int(value) if is_whole and abs(value) < _EXACT else value
 
 
 def _inexact(of: Any, value: Any, at: str) -> Iterator[Fault]:
@@ -187,7 +232,7 @@ def _inexact(of: Any, value: Any, at: str) -> Iterator[Fault]:
         of = _only(of)
     if isinstance(value, dict | list):
         for hint, part, name in _inside(of, value):
-            yield from _inexact(hint, part, f"{at}/{name}")
+            yield from _inexact(hint, part, f"{at}/{escaped(name)}")
     elif of is Decimal and not _is_decimal(value):
         yield Fault(at, 'a decimal is plain text, like "12.50"')
 
@@ -214,16 +259,3 @@ def _is_decimal(value: Any) -> bool:
     """Whether it is one, or something whose type msgspec will complain about."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return not number and (not isinstance(value, str) or _DECIMAL.fullmatch(value) is not None)
-
-
-def _fault(text: str) -> Fault:
-    match = _PATH.search(text)
-    if match is None:
-        return Fault(_missing(text), text)
-    path = re.sub(r"\[(\d+|\.\.\.)\]", r".\1", match["path"])
-    return Fault(path.replace(".", "/") + _missing(text), text[: match.start()])
-
-
-def _missing(text: str) -> str:
-    match = re.search(r"missing required field `(\w+)`", text)
-    return f"/{match[1]}" if match else ""

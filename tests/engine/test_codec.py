@@ -49,6 +49,12 @@ def faults(data: bytes) -> list[str]:
         (b'{"crate":{}}', ["/crate/name"]),
         (b'{"crate":{"name":1}}', ["/crate/name"]),
         (b'{"crate":{"name":"a"},"crates":[{"name":"a"},{"name":1}]}', ["/crates/1/name"]),
+        (b'{"crate":{"name":"a"},"named":{"a":{"name":"x"},"b/c.d":{"name":1},"e":{"name":"y"}}}',
+         ["/named/b~1c.d/name"]),
+        (b'{"crate":{"name":"a"},"named":{"a":{"name":"x"},"b":{"name":"y"},"c":{}}}',
+         ["/named/c/name"]),
+        (b'{"crate":{"name":"a"},"named":{"":7}}', ["/named/"]),
+        (b'{"crate":{"name":"a"},"named":{"a/b":{"name":"x","y":1}}}', ["/named/a~1b/y"]),
     ],
 )  # fmt: skip
 def test_each_fault_has_a_pointer(data: bytes, pointers: list[str]) -> None:
@@ -132,6 +138,53 @@ def test_a_decimal_that_somebody_sent_is_plain_text_at_any_depth(text: bytes) ->
         with pytest.raises(Invalid) as caught:
             PRICES.parse(data % text, "prices")
         assert [pointer] == [fault.pointer for fault in caught.value.faults]
+
+
+@dataclass(frozen=True)
+class Shelf:
+    places: dict[int, dict[str, int]]
+    count: int = 0
+
+
+SHELF = codec_of(Shelf)
+
+
+@pytest.mark.parametrize(
+    ("data", "pointer"),
+    [
+        (b'{"places":{"1":{},"x":{}}}', "/places/x"),
+        (b'{"places":{"1":{"a":1},"2":{"a":1,"b":"no","c":2}}}', "/places/2/b"),
+        (b'{"places":{"1":{"a":1.5}}}', "/places/1/a"),
+    ],
+)
+def test_a_fault_in_a_mapping_of_mappings_is_found(data: bytes, pointer: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        SHELF.parse(data, "shelf")
+
+    assert [fault.pointer for fault in caught.value.faults] == [pointer]
+
+
+def test_a_fault_is_found_fast_among_very_many_entries() -> None:
+    names = [b'"%d":{"a":1}' % n for n in range(50_000)]
+    names[31_415] = b'"31415":{"a":"x"}'
+
+    with pytest.raises(Invalid) as caught:
+        SHELF.parse(b'{"places":{%b}}' % b",".join(names), "shelf")
+
+    assert caught.value.faults[0].pointer == "/places/31415/a"
+
+
+def test_keys_of_a_mapping_may_be_numbers_and_whole_numbers_may_have_a_point() -> None:
+    found = SHELF.parse(b'{"places":{"7":{"a":3.0}},"count":1e3}', "shelf")
+
+    assert found == Shelf({7: {"a": 3}}, 1000)
+    assert isinstance(found.count, int)
+
+
+@pytest.mark.parametrize("count", [b"1.5", b"1e400", b"-0.1", b"9007199254740993.0", b'"1"'])
+def test_what_is_no_whole_number_is_refused(count: bytes) -> None:
+    with pytest.raises(Invalid):
+        SHELF.parse(b'{"places":{},"count":%b}' % count, "shelf")
 
 
 def test_plain_decimals_are_read_as_they_are() -> None:
