@@ -7,7 +7,7 @@ partitions, results, timers and dead letters are collected for the commit.
 
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,10 +19,11 @@ from wherry import tracing
 from wherry.authoring.decisions import LATER, Context, StartTimer, StopTimer
 from wherry.codec import to_json
 from wherry.engine.book import due_in_ms
-from wherry.engine.changes import Changes, Delivery, Entry, Root, stream_id
+from wherry.engine.changes import Changes, Delivery, Entry
 from wherry.engine.decision import Call, Decision, asker_of
-from wherry.engine.envelope import ANSWER, Envelope, Problem, Result, raw, read_envelope
+from wherry.engine.envelope import ANSWER, Envelope, Problem, Result, raw
 from wherry.engine.holding import Held, Holding
+from wherry.engine.intake import Arrived, Intake
 from wherry.engine.meters import Meters, count_moves, traced
 from wherry.engine.outgoing import Outgoing
 from wherry.engine.record import (
@@ -74,14 +75,14 @@ class Turn:
     holding: Holding = field(default_factory=Holding)
     records: dict[str, Record] = field(default_factory=dict)
     _queue: deque[Delivery] = field(default_factory=deque)
-    _arrived: list[tuple[Entry, Delivery | Invalid]] = field(default_factory=list)
-    _released: list[tuple[str, Entry, Delivery | Invalid]] = field(default_factory=list)
+    _intake: Intake = field(init=False)
     #: A message went to the own inbox: those after it must not overtake it in memory.
     _detour: bool = False
     _now: datetime = field(init=False)
     _supervisor: Supervisor = field(init=False)
 
     def __post_init__(self) -> None:
+        self._intake = Intake(self.registry, self.changes, self.barrier, self.holding)
         self._supervisor = Supervisor(self.registry, self.changes, self.attention, self.code)
         self._now = datetime.fromtimestamp(self.changes.now_ms / 1000, UTC)
 
@@ -93,50 +94,32 @@ class Turn:
 
     def take(self, entries: Iterable[Entry]) -> list[str]:
         """Accept entries for processing; return the addresses that they are for."""
-        self._arrived = [self._read(entry, self._root(entry)) for entry in entries]
-        wanted = {delivery.envelope.to: None for delivery in self._taken()}
+        self._intake.take(entries)
+        wanted = {delivery.envelope.to: None for delivery in self._intake.deliveries()}
         return [to for to in wanted if self.registry.can_exist(to)]
 
     def release(self, found: Mapping[str, Held]) -> None:
         """Accept messages that were held back; they come before all others."""
-        self.holding.begin(found)
-        # Since they were held back, messages may have gone to the own inbox: none is overtaken.
-        local = stream_id(self.changes.cursor) >= self.barrier
-        for address, held in found.items():
-            for message in held.messages:
-                # No entry of an inbox is so old, and no epoch has two turns that release.
-                entry = Entry(f"{self.changes.epoch}-{len(self._released)}", message)
-                _, delivery = self._read(entry, Root(self._id_of(entry), local=local))
-                if isinstance(delivery, Delivery):
-                    delivery.released = True
-                self._released.append((address, entry, delivery))
+        self._intake.release(found)
 
     @property
     def traces(self) -> list[str]:
         """The traceparents of what was taken."""
-        taken = [delivery.envelope.trace for delivery in self._taken()]
+        taken = [delivery.envelope.trace for delivery in self._intake.deliveries()]
         return list(dict.fromkeys(trace for trace in taken if trace))
-
-    def _taken(self) -> Iterator[Delivery]:
-        for _, _, delivery in self._released:
-            if isinstance(delivery, Delivery):
-                yield delivery
-        for _, delivery in self._arrived:
-            if isinstance(delivery, Delivery):
-                yield delivery
 
     def process(self) -> Changes:
         """Process what was taken until it or the budget ends."""
         if self.attention:
             self._supervisor.forget_old_restarts()
-        for address, entry, delivery in self._released:
-            self._let_go(address)
-            self._begin(entry, delivery)
+        for one in self._intake.released:
+            self._intake.let_go(one.address)
+            self._begin(one)
             if self.changes.handled >= BUDGET // 2:  # those who were never paused wait, too
                 break
-        for entry, delivery in self._arrived:
-            self._begin(entry, delivery)
-            self.changes.upto = entry.id
+        for one in self._intake.arrived:
+            self._begin(one)
+            self.changes.upto = one.entry.id
             self.changes.taken += 1
             if self.changes.handled >= BUDGET:
                 break
@@ -147,38 +130,11 @@ class Turn:
         self.changes.entities = [(record, finish(record)) for record in changed]
         return self.changes
 
-    def _read(self, entry: Entry, root: Root) -> tuple[Entry, Delivery | Invalid]:
-        try:
-            return entry, Delivery(read_envelope(entry.message), root)
-        except Invalid as error:
-            return entry, error
-
-    def _root(self, entry: Entry) -> Root:
-        return Root(self._id_of(entry), local=stream_id(entry.id) >= self.barrier)
-
-    def _id_of(self, entry: Entry) -> str:
-        return f"{self.changes.partition}-{entry.id}"
-
-    def _begin(self, entry: Entry, delivery: Delivery | Invalid) -> None:
-        if isinstance(delivery, Delivery):
-            self._cascade(delivery)
+    def _begin(self, one: Arrived) -> None:
+        if isinstance(one.delivery, Delivery):
+            self._cascade(one.delivery)
         else:
-            self._bury_unreadable(entry, delivery)
-
-    def _let_go(self, address: str) -> None:
-        self.holding.release(address)
-        self.changes.released[address] = self.changes.released.get(address, 0) + 1
-
-    def _is_held(self, delivery: Delivery) -> bool:
-        """Hold a message back if its entity is paused, or has not caught up since."""
-        envelope = delivery.envelope
-        if delivery.released or envelope.type == RESTART or not self.holding.keeps(envelope.to):
-            return False
-        if not self.registry.can_exist(envelope.to):
-            return False
-        self.holding.hold(envelope.to)
-        self.changes.held.append((envelope.to, to_json(envelope)))
-        return True
+            self._bury_unreadable(one.entry, one.delivery)
 
     def _cascade(self, delivery: Delivery) -> None:
         """Deliver a message and all that it causes inside the partition."""
@@ -203,7 +159,7 @@ class Turn:
     def _deliver(self, delivery: Delivery) -> None:
         """Find the entity; an error of the store passes through, and ends the turn."""
         self.changes.handled += 1
-        if self.holding and self._is_held(delivery):
+        if self.holding and self._intake.holds(delivery):
             return
         try:
             record = self._record(delivery.envelope.to)
@@ -392,7 +348,9 @@ class Turn:
         return "rejected"
 
     def _bury_unreadable(self, entry: Entry, error: Invalid) -> None:
-        self._bury(Envelope(self._id_of(entry), "", ""), entry.message, "unreadable", str(error))
+        self._bury(
+            Envelope(self._intake.id_of(entry), "", ""), entry.message, "unreadable", str(error)
+        )
 
     def _bury(self, envelope: Envelope, message: bytes, code: str, error: str) -> None:
         at = str(self.changes.now_ms)
