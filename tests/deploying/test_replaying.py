@@ -190,6 +190,19 @@ def test_a_renamed_event_breaks_until_there_is_an_upcaster(fake_redis: Redis) ->
     assert found.stale == ("quay/q",)
 
 
+def test_an_upcaster_that_does_not_take_what_was_stored_is_named(fake_redis: Redis) -> None:
+    yard = Yard(fake_redis, app=first_app())
+    yard.send("quay/q", Moor("v1"))
+    yard.settle()
+    quay = second_quay(upcast=False)
+    quay.upcast("Moored", to="BerthTaken", to_version=1)(lambda data: {"vessel": data["ship"]})
+
+    (broken,) = breaks(yard, app=App([quay]))
+
+    assert (broken.code, broken.detail) == ("event-unreadable", "KeyError: 'ship'")
+    assert broken.next.startswith('let @quay.upcast("Moored", version=1) take what was stored')
+
+
 def test_code_that_is_older_than_an_event_says_so(fake_redis: Redis) -> None:
     yard = Yard(fake_redis, app=App([second_quay()]))
     yard.send("quay/q", Moor("v1"))
@@ -409,6 +422,7 @@ def other_input(given: OtherInput, ctx: Context) -> OtherState:
     ("saga", "code", "what", "next_"),
     [
         (saga_of("left+right"), "step-removed", "first", "keep step 'first' of saga fill"),
+        (saga_of("first+new"), "step-added", "new", "add new behind them, or wait until"),
         (saga_of("new", "first"), "step-moved", "first", "add steps behind those that have begun"),
         (
             saga_of("first", start=other_state), "saga-unreadable", "SagaStarted",
@@ -428,6 +442,11 @@ def test_a_saga_that_cannot_go_on_is_named_with_what_to_do(
     assert (found.code, found.what) == (code, what)
     assert found.subject.startswith("saga.fill/")
     assert next_ in found.next
+
+
+def test_a_step_that_would_have_been_skipped_may_be_added_anywhere(filling: Yard) -> None:
+    # `maybe` is only asked by those that want it.
+    assert breaks(filling, app=with_saga(saga_of("first+maybe"))) == []
 
 
 def test_a_saga_that_is_gone_breaks_as_long_as_one_is_unfinished(filling: Yard) -> None:

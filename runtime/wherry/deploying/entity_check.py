@@ -16,8 +16,8 @@ from wherry.errors import Rejected
 from wherry.store.look import statuses
 from wherry.store.records import stored_book, stored_event
 
-#: Looks at an event that is about to be folded: its version, and itself.
-Look = Callable[[int, Any], Break | None]
+#: Looks at a state, and at the event that is about to be folded: its version, and itself.
+Look = Callable[[Any, int, Any], Break | None]
 
 _POOL = b"pool:"
 
@@ -82,11 +82,11 @@ def _take(spec: KindSpec, told: Told, at: "_At", look: Look | None) -> Break | N
     except UnknownEvent as error:
         return at.unknown(error)
     except Exception as error:  # noqa: BLE001 - an upcaster may raise anything
-        return at.unreadable(error)
+        return at.unreadable(error, upcast=(at.name, at.data_version) in spec.upcasts)
     if found is None:
         return None
     of, event = found
-    if look is not None and (seen := look(at.version, event)):
+    if look is not None and (seen := look(told.state, at.version, event)):
         return seen
     try:
         told.state = of.fold(told.state, event)
@@ -137,12 +137,14 @@ class _At:
             next_ = f"deploy code that knows {error.name} of version {error.version}"
         return self._break("event-unknown", self.event, error.said, next_)
 
-    def unreadable(self, error: Exception) -> Break:
-        upcast = f'@{self.kind}.upcast("{self.name}", version={self.data_version})'
+    def unreadable(self, error: Exception, *, upcast: bool) -> Break:
+        upcaster = f'@{self.kind}.upcast("{self.name}", version={self.data_version})'
         next_ = (
             f"give new fields of {self.name} a default, or make it"
-            f" class {self.name}(Event, version={self.data_version + 1}) and write {upcast}"
+            f" class {self.name}(Event, version={self.data_version + 1}) and write {upcaster}"
         )
+        if upcast:
+            next_ = f"let {upcaster} take what was stored, and make what is read next"
         return self._break("event-unreadable", self.event, _said(error), next_)
 
     def unfoldable(self, error: Exception) -> Break:

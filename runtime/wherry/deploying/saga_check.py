@@ -1,6 +1,8 @@
 """One unfinished saga: can the new code read it, and go on with it?"""
 
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from wherry.codec import codec_of
@@ -33,7 +35,7 @@ class SagaCheck:
     def check(self, history: History) -> tuple[Break | None, bool]:
         """What breaks, and whether what is stored would have to be written anew."""
         address = history.place.address
-        told = fold(self._spec, history, lambda version, event: self._look(address, version, event))
+        told = fold(self._spec, history, partial(self._look, address))
         if told.broken is not None:
             return _as_of_a_saga(told.broken), False
         broken = self._goes_on(address, told.version, told.state)
@@ -41,12 +43,12 @@ class SagaCheck:
 
     # -- what has happened -------------------------------------------------------------------------
 
-    def _look(self, address: str, version: int, event: Any) -> Break | None:
+    def _look(self, address: str, state: State, version: int, event: Any) -> Break | None:
         if isinstance(event, SagaStarted):
             return self._input(address, version, event)
         if isinstance(event, StageStarted):
             found = (self._place(address, version, event.stage, step) for step in event.steps)
-            return next(filter(None, found), None)
+            return next(filter(None, found), None) or self._added(address, state, version, event)
         return None
 
     def _input(self, address: str, version: int, event: SagaStarted) -> Break | None:
@@ -71,6 +73,17 @@ class SagaCheck:
             )
             next_ = "add steps behind those that have begun, or wait until these sagas have ended"
             return Break("step-moved", address, version, name, said, next_)
+        return None
+
+    def _added(self, address: str, state: State, version: int, event: StageStarted) -> Break | None:
+        """A step that would have begun with these, had it been there: it would never be asked."""
+        begun = {step.name.partition("[")[0] for step in event.steps}
+        for part in self._saga.stages[event.stage] if begun else ():
+            if part.name not in begun and _would_begin(part, state.data):
+                others = ", ".join(sorted(begun))
+                said = f"step {part.name} belongs to steps that began without it: {others}"
+                next_ = f"add {part.name} behind them, or wait until these sagas have ended"
+                return Break("step-added", address, version, part.name, said, next_)
         return None
 
     # -- what comes next ---------------------------------------------------------------------------
@@ -123,6 +136,13 @@ class SagaCheck:
     def _waits_for_more(self, state: State) -> bool:
         open_ = {step.name.partition("[")[0] for step in state.steps if step.open}
         return any(p.keep for stage in self._saga.stages for p in stage if p.name in open_)
+
+
+def _would_begin(part: "Part[Any]", data: Any) -> bool:
+    """Whether a step has something to ask; one that cannot say so is not blamed for it."""
+    with suppress(Exception):
+        return len(part.items(data)) > 0
+    return False
 
 
 def _compute(part: "Part[Any]", data: Any) -> None:
