@@ -20,8 +20,13 @@ from wherry.cli.session import session
 _STDIO = "-"
 _REST = "wherry pause '*' --refuse; wherry pause '*'    # the same again, then: wherry resume '*'"
 
-Target = Annotated[str, Parameter(name="FILE", help="A new file; - is stdout.")]
-Source = Annotated[str, Parameter(name="FILE", help="What `wherry export` wrote; - is stdin.")]
+Target = Annotated[
+    str, Parameter(name="FILE", allow_leading_hyphen=True, help="A new file; - is stdout.")
+]
+Source = Annotated[
+    str,
+    Parameter(name="FILE", allow_leading_hyphen=True, help="What was exported; - is stdin."),
+]
 Kind = Annotated[
     str, Parameter(help="Only the entities of this kind, and their timers.", show_default=False)
 ]
