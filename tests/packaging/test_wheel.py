@@ -78,6 +78,15 @@ def test_the_wheel_has_the_project_that_init_writes(wheel: set[str]) -> None:
     assert {path.relative_to(ROOT / "runtime").as_posix() for path in files} <= wheel
 
 
+def test_the_wheel_has_the_pages_of_the_console_and_all_that_they_need(wheel: set[str]) -> None:
+    source = ROOT / "runtime"
+    console = source / "wherry/http/console"
+    files = [*console.glob("templates/*.html"), *console.glob("static/*")]
+
+    assert {path.suffix for path in files} >= {".html", ".css", ".js", ".txt"}
+    assert {path.relative_to(source).as_posix() for path in files} <= wheel
+
+
 def test_the_wheel_installs_one_package_and_nothing_beside_it(wheel: set[str]) -> None:
     top = {name.split("/")[0] for name in wheel}
 

@@ -135,3 +135,20 @@ def test_every_remedy_is_a_command_that_there_is(town: Town) -> None:
         assert words[0] == "wherry"
         command, *_ = app.parse_args(words[1:], print_error=False, exit_on_error=False)
         assert callable(command), need
+
+
+def test_a_saga_that_could_not_undo_all_is_there_and_tries_again(town: Town, key: str) -> None:
+    town.post(f"/v1/kettle/{key}-a/Jam")
+    body = {"kettle": f"{key}-a", "other": f"{key}-b", "breaks": True}
+    town.post(f"/v1/sagas/brew?id={key}", body)
+    need = about(town, "saga", f"brew/{key}")
+    assert need is not None
+    assert need["cli"] == f"wherry saga retry brew {key}"
+    assert "Undo again…" in visit(town, f"/console/sagas/brew/{key}").text
+
+    town.post(f"/v1/kettle/{key}-a/Jam", {"jammed": False})
+    assert press(town, f"/console/do/retry-saga?saga=brew&id={key}").status_code == 303
+
+    saga = f"/v1/sagas/brew/{key}"
+    wait_until(lambda: town.client.get(saga).json()["status"] == "compensated")
+    assert about(town, "saga", f"brew/{key}") is None

@@ -205,3 +205,25 @@ def test_what_an_action_said_is_shown_once_and_no_link_can_say_it(town: Town) ->
     assert "1 had gone meanwhile" in read(first).text
     assert "1 had gone meanwhile" not in read(second).text
     assert visit(town, "/console?said=hello", 422)
+
+
+def test_what_is_hidden_in_logs_is_hidden_here(town: Town, key: str) -> None:
+    town.post(f"/v1/safe/{key}/Set", {"combination": f"12-{key}-34"})
+    token = f"token-of-{key}"
+    town.post(f"/v1/safe/{key}/Open", {"access_token": token})
+    [letter] = town.client.get(f"/v1/dead?entity=safe/{key}").json()["items"]
+    position = twin(town, "/console/live")["position"].split(",")
+    shown = [
+        f"/console/entities/safe/{key}",
+        f"/console/search?q={key}",
+        f"/console/live?entity=safe/{key}",
+        f"/console/live?after={','.join('0' for _ in position)}&entity=safe/{key}",
+        f"/console/dead/{letter['id']}",
+        f"/console/dead?entity=safe/{key}",
+        "/console",
+    ]
+    for path in shown:
+        for accept in ("text/html", "application/json"):
+            text = town.client.get(path, headers={"Accept": accept}).text
+            assert f"12-{key}-34" not in text, path
+            assert token not in text, path

@@ -48,6 +48,10 @@ class Actions:
         """End a saga at once."""
         return await self._tell_saga(request, "Kill", "has been ended.")
 
+    async def retry_saga(self, request: Request) -> Response:
+        """Send the undos of a saga that failed again."""
+        return await self._tell_saga(request, "Retry", "undoes again what it could not.")
+
     async def _tell_saga(self, request: Request, what: str, said: str) -> Response:
         kind = self._service.views.saga_kind(_need(request, "saga"))
         id_ = _need(request, "id")

@@ -46,5 +46,6 @@ def console_routes(service: Service, pages: Pages) -> list[Guarded]:
         Guarded("/console/do/resume", post=operate(actions.resume)),
         Guarded("/console/do/retry-call", post=operate(actions.retry_call)),
         Guarded("/console/do/cancel", post=invoke(actions.cancel, audited=True)),
+        Guarded("/console/do/retry-saga", post=operate(actions.retry_saga)),
         Guarded("/console/do/kill", post=operate(actions.kill)),
     ]
