@@ -14,8 +14,10 @@ from wherry.http.problems import refused
 LONGEST_WAIT_S = 60.0
 
 _CORRELATION = re.compile(r"[\x20-\x7e]{0,256}")
-_TAG = re.compile(r'(W/)?"[\x21\x23-\x7e\x80-\xff]*"')  # RFC 9110, 8.8.3
-_VERSION = re.compile(r'"v(\d{1,15})"')
+#: One entity tag or more (RFC 9110, 8.8.3); a version is a strong one.
+_TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
+_TAGS = re.compile(rf"{_TAG}(?:\s*,\s*{_TAG})*")
+_VERSION = re.compile(r'(?<!W/)"v([0-9]{1,15})"')
 _QUOTED = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"')
 _BARE = re.compile(r"[\x21\x23-\x7e][\x21-\x7e]*")
 _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
@@ -97,12 +99,15 @@ def expected_version(request: Request) -> int | None:
     given = field(request.scope, b"if-match")
     if given.strip() == "*":
         return ANY
-    if match := _VERSION.fullmatch(given.strip()):
-        return int(match[1])
-    if _TAG.fullmatch(given.strip()):
+    if not _TAGS.fullmatch(given.strip()):
+        raise _wrong("If-Match", f'must be one version, as in "v17", or *, not {given!r}')
+    versions = {int(number) for number in _VERSION.findall(given)}
+    if len(versions) > 1:
+        raise _wrong("If-Match", f"must be one version, and not {len(versions)}")
+    if not versions:
         detail = f'the header If-Match names {given.strip()}; versions are like "v17"'
         raise refused(412, "version-conflict", detail)
-    raise _wrong("If-Match", f'must be one version, as in "v17", or *, not {given!r}')
+    return versions.pop()
 
 
 def etag(version: int) -> str:

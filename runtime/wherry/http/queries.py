@@ -8,6 +8,8 @@ from starlette.requests import Request
 from wherry import durations
 from wherry.errors import Fault, Invalid
 
+#: What begins like an instant; whether it is one is found out with the entity.
+_LIKE_AN_INSTANT = re.compile(r"[0-9]{4}-")
 _NUMBER = re.compile(r"[0-9]{1,15}")
 #: No version is higher.
 NEWEST = 10**15 - 1
@@ -45,7 +47,11 @@ class Query:
     def moment(self, name: str, least: int) -> int | str | None:
         """A version, or what may be an instant, if it was given."""
         text = self._given.get(name, "0")
-        return self.number(name, least, NEWEST) if text.isascii() and text.isdigit() else text
+        if text.isascii() and text.isdigit():
+            return self.number(name, least, NEWEST)
+        if not _LIKE_AN_INSTANT.match(text):
+            raise _wrong(name, f"must be a version, or an instant with an offset, not {text!r}")
+        return text
 
     def flag(self, name: str) -> bool:
         """A parameter that is `true` or `false`; false when it was not given."""
