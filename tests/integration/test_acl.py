@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
-from redis.exceptions import AuthenticationError, NoPermissionError
+from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
 
-from wherry.store.library import source, verbs
+from wherry.store.client import is_denied
+from wherry.store.library import FOR_ALL, build, rules_table, source, verbs
 from wherry.store.server import Server
 from wherry.workers.queue import enqueue_pump, is_empty, open_queue
 from wherry.workers.schedule import SweepScheduler, ensure_sweep
@@ -24,9 +25,10 @@ NEW_IN_7_2 = "client|setinfo"
 
 # Which verbs a role is there to run.
 RUNS = {
-    "ingress": {"send"},
-    "worker": set(verbs()),
-    "operator": {"send", "retry", "settle", "resume_effect"},
+    "ingress": set(FOR_ALL),
+    "worker": set(verbs()) - {"admit"},
+    "operator": set(verbs()),
+    "deploy": {"repair"},
 }
 
 
@@ -53,6 +55,13 @@ def guarded(
     (folder / "users.acl").write_text(render("--secrets", str(secrets)))
     with Guarded(folder, fsync="no", binary=server_binary) as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def library(guarded: Guarded) -> None:
+    """The verbs are there."""
+    with login(guarded, "admin") as admin:
+        admin.function_load(build("wherry", rules_table([])), replace=True)
 
 
 def render(*options: str) -> str:
@@ -120,9 +129,8 @@ def test_history_cannot_be_removed_except_by_trimming_an_inbox(
     assert may(guarded, role, *(words if len(words) > 1 else [*words, log])) == allowed
 
 
-@pytest.mark.parametrize("role", ["scheduler", "deploy"])
-def test_who_needs_no_entity_sees_none(guarded: Guarded, role: str) -> None:
-    assert not may(guarded, role, "HGETALL", "{wherry:1}:port:rotterdam")
+def test_who_needs_no_entity_sees_none(guarded: Guarded) -> None:
+    assert not may(guarded, "scheduler", "HGETALL", "{wherry:1}:port:rotterdam")
 
 
 def test_a_reader_only_reads(guarded: Guarded) -> None:
@@ -138,10 +146,12 @@ def test_a_role_may_make_every_call_of_the_verbs_it_runs(
     guarded: Guarded, role: str, verb: str
 ) -> None:
     # With a call denied in its middle, a script leaves the writes before it behind.
-    denied = [call for call in calls(verb) if not may(guarded, role, *example(call))]
+    key = "{wherry:1}:timer"
+    denied = [call for call in calls(verb) if not may(guarded, role, *example(call, key))]
 
     assert denied == []
-    assert may(guarded, role, "FCALL", f"wherry_{verb}", "2", "{wherry:1}:inbox", "wherry:pumps")
+    keys = ["{wherry:1}:inbox", "{wherry:1}:meta"]
+    assert may(guarded, role, "FCALL", f"wherry_{verb}", str(len(keys)), *keys)
 
 
 @pytest.mark.parametrize("role", ["worker", "operator"])
@@ -160,20 +170,52 @@ def test_who_runs_effects_hears_of_new_ones(guarded: Guarded) -> None:
     assert not may(guarded, "ingress", "SUBSCRIBE", "wherry:effects")
 
 
+@pytest.mark.parametrize("verb", sorted(set(verbs()) - FOR_ALL))
+def test_who_may_only_send_is_turned_back_by_every_other_verb(
+    guarded: Guarded, library: None, verb: str
+) -> None:
+    del library
+    keys = ["{wherry:1}:inbox", "{wherry:1}:timers", "{wherry:1}:timer", "wherry:pumps"]
+    with login(guarded, "ingress") as ingress, pytest.raises(ResponseError) as refused:
+        ingress.execute_command("FCALL", f"wherry_{verb}", len(keys), *keys)
+
+    assert is_denied(refused.value)
+    with login(guarded, "admin") as admin:
+        assert admin.exists(*keys) == 0
+        admin.acl_log_reset()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "HSET {wherry:1}:port:p version 9", "XADD {wherry:1}:port:p:log 9-0 type Forged",
+        "ZADD {wherry:1}:index:port 1 p", "HSET {wherry:1}:meta cursor 9-0",
+        "XADD {wherry:1}:dead * a b", "HSET {wherry:1}:attention a b",
+        "HSET {wherry:1}:port:inbox version 1", "HSET wherry:apikeys k {}", "SET wherry:apikeys x",
+        "XADD wherry:releases * a b", "DEL {wherry:1}:inbox", "XTRIM wherry:audit MAXLEN 0",
+        "XDEL wherry:audit 1-1", "ECHO x", "PUBLISH wherry:deployed x",
+        "HSET wherry:deployment a b",
+    ],
+)  # fmt: skip
+def test_who_may_only_send_cannot_make_up_what_has_happened(guarded: Guarded, command: str) -> None:
+    assert not may(guarded, "ingress", *command.split(" "))
+
+
 def calls(verb: str) -> set[str]:
     """The commands in a verb and in what it includes."""
     text = source(verb)
     included = [source(name) for name in re.findall(r'@include "([^"]+)"', text)]
-    return set(re.findall(r'redis\.p?call\("([A-Z]+)"', "\n".join([text, *included])))
+    made = set(re.findall(r'redis\.p?call\("([A-Z]+)"', "\n".join([text, *included])))
+    return made if verb in FOR_ALL else {*made, "ECHO"}
 
 
-def example(command: str) -> list[str]:
-    key = "{wherry:1}:thing"
+def example(command: str, key: str) -> list[str]:
     special = {
         "PUBLISH": ["PUBLISH", "wherry:replies:1", "message"],
         "XINFO": ["XINFO", "STREAM", key],
         "XADD": ["XADD", key, "*", "field", "value"],
         "HMGET": ["HMGET", key, "field"],
+        "ECHO": ["ECHO", "inside"],
     }
     # As many words as the longest needs: whether they make sense is not looked at.
     arity = {
@@ -181,6 +223,8 @@ def example(command: str) -> list[str]:
         "TYPE": 0,
         "GET": 0,
         "XLEN": 0,
+        "HKEYS": 0,
+        "LLEN": 0,
         "HGET": 1,
         "HEXISTS": 1,
         "ZSCORE": 1,

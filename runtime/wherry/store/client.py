@@ -104,13 +104,18 @@ def reaching() -> Iterator[None]:
     except redis.exceptions.NoPermissionError as error:
         raise Misconfigured(f"the user in the URL of Redis may not do this: {error}") from error
     except redis.exceptions.ResponseError as error:
-        if any(words in str(error) for words in _NOT_ALLOWED):
+        if is_denied(error):
             raise Misconfigured(f"the user in the URL of Redis may not do this: {error}") from error
         if str(error).startswith(_NOT_NOW):
             raise Unreachable(f"Redis takes no writes: {error}") from error
         if "DB index" not in str(error):
             raise
         raise Misconfigured(f"the server has no database of that number: {error}") from error
+
+
+def is_denied(error: redis.exceptions.ResponseError) -> bool:
+    """Whether a script was ended by the server, since its user may not run a command in it."""
+    return any(words in str(error) for words in _NOT_ALLOWED)
 
 
 class Store:
