@@ -44,7 +44,7 @@ class Codec(Generic[T]):
 
     def __init__(self, of: type[T]) -> None:
         self.of = of
-        parts = set(_parts(of))
+        parts = set(parts_of(of))
         self.encode: Callable[[T], bytes] = _encode_instants if datetime in parts else to_json
         self._spans = timedelta in parts
         self._decimals = Decimal in parts
@@ -134,7 +134,7 @@ def _encode_instants(value: Any) -> bytes:
     return b"".join([*done, data[start:]])
 
 
-def _parts(of: Any) -> Iterator[Any]:
+def parts_of(of: Any) -> Iterator[Any]:
     """Every type that a value of this type may hold, once."""
     seen: set[Any] = set()
     todo = [of]

@@ -1,9 +1,7 @@
 """OpenAPI 3.1, made from what is deployed: each command, saga, state and event with its schema."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import is_dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, get_type_hints
+from typing import Any
 
 import msgspec
 
@@ -13,11 +11,13 @@ from wherry.engine.specs import CommandSpec, KindSpec
 from wherry.gateway.views import statuses
 from wherry.http import openapi_operating as operating
 from wherry.http import openapi_parts as parts
+from wherry.http.openapi_answers import HEADERS, leading, link, sent
 from wherry.http.openapi_parts import Json
+from wherry.http.openapi_schemas import Schemas, public, result_type, saga_kinds
 from wherry.http.openapi_security import SCHEMES, SECURITY, secured
 from wherry.http.openapi_travel import diff
 
-_REF = "#/components/schemas/{name}"
+_KEY, _COMMAND_ID = "$request.path.key", "$response.body#/command_id"
 
 
 def document(registry: Registry) -> Json:
@@ -25,7 +25,7 @@ def document(registry: Registry) -> Json:
     schemas = Schemas(registry)
     paths: Json = {}
     for kind in registry.kinds.values():
-        if kind.name not in _saga_kinds(registry):
+        if kind.name not in saga_kinds(registry):
             paths |= _entity_paths(kind, schemas)
     for saga in registry.app.sagas.values():
         paths |= _saga_paths(saga, schemas)
@@ -38,6 +38,7 @@ def document(registry: Registry) -> Json:
             "schemas": parts.SCHEMAS | operating.SCHEMAS | schemas.components,
             "parameters": parts.PARAMETERS | {"Target": parts.target(registry.targets)},
             "responses": parts.RESPONSES,
+            "headers": HEADERS,
             "securitySchemes": SCHEMES,
         },
     }
@@ -48,71 +49,6 @@ def _version() -> str:
         return version("wherry")
     except PackageNotFoundError:  # a checkout that was not installed
         return "0"
-
-
-class Schemas:
-    """The JSON schemas of all that is deployed; equal names in two bundles are told apart."""
-
-    def __init__(self, registry: Registry) -> None:
-        self.registry = registry
-        self._types = [type_ for type_ in _types(registry) if type_ is not None]
-        made, components = msgspec.json.schema_components(
-            self._types, schema_hook=_hook, ref_template=_REF
-        )
-        self._made = list(made)
-        self.components: Json = dict(components)
-        for type_ in _inputs(registry):
-            self._close(self.of(type_))
-
-    def of(self, type_: Any) -> Json:
-        """The schema of a type."""
-        if type_ in {None, type(None)}:
-            return {"type": "null"}
-        return self._made[self._types.index(type_)]
-
-    def _close(self, schema: Json) -> None:
-        """Say that no other fields may be sent."""
-        if name := schema.get("$ref", "").rpartition("/")[2]:
-            self.components[name]["additionalProperties"] = False
-
-
-def _types(registry: Registry) -> Iterator[Any]:
-    for kind in registry.kinds.values():
-        if kind.name not in _saga_kinds(registry):
-            yield kind.state.of
-            for command in _public(kind):
-                yield from (command.codec.of, command.reply.of)
-            for event in kind.events.values():
-                yield event.codec.of
-    for saga in registry.app.sagas.values():
-        yield from (saga.input_type, _result_type(saga))
-
-
-def _inputs(registry: Registry) -> Iterable[Any]:
-    """The types of what is sent: unknown fields are refused."""
-    for kind in registry.kinds.values():
-        if kind.name not in _saga_kinds(registry):
-            yield from (c.codec.of for c in _public(kind) if is_dataclass(c.codec.of))
-    yield from (saga.input_type for saga in registry.app.sagas.values())
-
-
-def _public(kind: KindSpec) -> list[CommandSpec]:
-    """The commands that anybody may send."""
-    return [command for command in kind.commands.values() if not command.internal]
-
-
-def _saga_kinds(registry: Registry) -> set[str]:
-    return {saga.kind for saga in registry.app.sagas.values()}
-
-
-def _result_type(saga: Saga[Any, Any, Any]) -> Any:
-    return get_type_hints(saga.result).get("return", Any)
-
-
-def _hook(type_: Any) -> Json:
-    """The schema of a type that msgspec does not know: anything."""
-    del type_
-    return {}
 
 
 # -- entities ------------------------------------------------------------------------------------
@@ -132,7 +68,7 @@ def _entity_paths(kind: KindSpec, schemas: Schemas) -> Json:
         at + "/{key}/diff": {"get": diff(f"{name}.diff", name, _any_event(kind, schemas))},
         at + "/{key}/commands/{id}": {"get": parts.command_status(f"{name}.command", name)},
     }
-    for command in _public(kind):
+    for command in public(kind):
         paths[f"{at}/{{key}}/{command.name}"] = {"post": _command(kind, command, schemas)}
     return paths
 
@@ -147,8 +83,16 @@ def _command(kind: KindSpec, command: CommandSpec, schemas: Schemas) -> Json:
         "parameters": [parts.KEY, *parts.refs(*parts.SENDING, "IfMatch", "Delay")],
         "requestBody": _body(schemas.of(command.codec.of), command.codec.of),
         "responses": {
-            "200": parts.response("The reply", reply),
-            "202": parts.ref("responses", "Pending"),
+            "200": leading(
+                sent(200, parts.response("The reply", reply)),
+                state=link(f"{kind.name}.state", key=_KEY),
+                events=link(f"{kind.name}.events", key=_KEY),
+                command=link(f"{kind.name}.command", key=_KEY, id=_COMMAND_ID),
+            ),
+            "202": leading(
+                parts.PENDING,
+                command=link(f"{kind.name}.command", key=_KEY, id=_COMMAND_ID),
+            ),
             **parts.problems(*parts.SENDING_PROBLEMS, 412),
         },
     }
@@ -169,7 +113,7 @@ def _any_event(kind: KindSpec, schemas: Schemas) -> Json:
 
 def _saga_paths(saga: Saga[Any, Any, Any], schemas: Schemas) -> Json:
     at, name = f"/v1/sagas/{saga.name}", f"sagas.{saga.name}"
-    result = {"anyOf": [schemas.of(_result_type(saga)), {"type": "null"}]}
+    result = {"anyOf": [schemas.of(result_type(saga)), {"type": "null"}]}
     shown = parts.with_member("Saga", "result", result)
     tag = f"saga {saga.name}"
     known = statuses(schemas.registry.kinds[saga.kind])
@@ -196,8 +140,15 @@ def _start(saga: Saga[Any, Any, Any], name: str, tag: str, shown: Json, schemas:
         "parameters": parts.refs(*parts.SENDING, "SagaId", "Delay"),
         "requestBody": _body(schemas.of(saga.input_type), saga.input_type),
         "responses": {
-            "200": parts.response("The saga is completed", shown),
-            "202": parts.ref("responses", "Pending"),
+            "200": leading(
+                sent(200, parts.response("The saga is completed", shown)),
+                show=link(f"{name}.show", id="$response.body#/id"),
+            ),
+            "202": leading(
+                parts.PENDING,
+                show=link(f"{name}.show", id="$response.body#/id"),
+                cancel=link(f"{name}.cancel", id="$response.body#/id"),
+            ),
             **parts.problems(*parts.SENDING_PROBLEMS),
         },
     }

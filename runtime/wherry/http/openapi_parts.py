@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from wherry.authoring.messages import KEY_PATTERN
+from wherry.http.openapi_answers import answer, sent
 
 Json = dict[str, Any]
 
@@ -148,8 +149,8 @@ SCHEMAS: Json = {
         since=_or_null(_INSTANT), retry_at=_or_null(_INSTANT),
     ),
     "Queue": _object(
-        "partition waiting oldest_at entities",
-        partition=_COUNT, waiting=_COUNT, oldest_at=_or_null(_INSTANT),
+        "partition waiting held oldest_at entities",
+        partition=_COUNT, waiting=_COUNT, held=_COUNT, oldest_at=_or_null(_INSTANT),
         entities={"type": "array", "items": _object(
             "entity waiting", entity=_TEXT, waiting=_COUNT,
         )},
@@ -191,7 +192,7 @@ PARAMETERS: Json = {
     "Traceparent": _parameter("header", "traceparent", "W3C trace context", _TEXT),
     "IfMatch": _parameter(
         "header", "If-Match", 'The version expected, as in `"v17"`; `*` is any',
-        _matching(r'("v[0-9]{1,15}"|[*])') | {"examples": ['"v1"', "*"]},
+        {"anyOf": [_matching('"v[0-9]{1,15}"'), {"const": "*"}]},
     ),
     "IfNoneMatch": _parameter("header", "If-None-Match", "The version that you have", _TEXT),
     "LastEventId": _parameter(
@@ -222,7 +223,6 @@ PARAMETERS: Json = {
 }  # fmt: skip
 
 
-
 def target(deployed: Iterable[str]) -> Json:
     """The parameter that names one of the targets that are deployed."""
     schema = {"enum": ["", *sorted(deployed)]}
@@ -247,10 +247,13 @@ _WHY = {
     503: "Redis does not answer, the namespace is paused, or the process stops",
 }
 
+PENDING = sent(202, response("Not known yet; Location says where", ref("schemas", "Pending")))
 RESPONSES: Json = {
-    f"Problem{status}": response(text, ref("schemas", "Problem"), "application/problem+json")
+    f"Problem{status}": answer(
+        status, response(text, ref("schemas", "Problem"), "application/problem+json")
+    )
     for status, text in _WHY.items()
-} | {"Pending": response("Not known yet; Location says where to look", ref("schemas", "Pending"))}
+} | {"Pending": PENDING}
 
 
 def _get(id_: str, tag: str, summary: str, parameters: list[Json], done: Json, *bad: int) -> Json:
@@ -270,9 +273,9 @@ def listing(id_: str, tag: str, summary: str, statuses: list[str]) -> Json:
 
 def state(id_: str, tag: str, shape: Json) -> Json:
     """The state of an entity."""
-    done = response("The state; its version is the ETag", shape)
+    done = answer(200, response("The state; its version is the ETag", shape), ETag="ETag")
     operation = _get(id_, tag, "State", [KEY, *refs("At", "IfNoneMatch")], done, 404)
-    operation["responses"]["304"] = {"description": "It has not changed"}
+    operation["responses"]["304"] = answer(304, {"description": "It has not changed"}, ETag="ETag")
     return operation
 
 

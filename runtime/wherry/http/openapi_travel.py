@@ -5,6 +5,8 @@ from wherry.http.openapi_parts import MOMENT, Json, problems, response
 
 _TEXT: Json = {"type": "string"}
 _COUNT: Json = {"type": "integer", "minimum": 0}
+#: A moment; before the first event is one, too.
+_SINCE: Json = {"anyOf": [MOMENT["anyOf"][0] | {"minimum": 0}, *MOMENT["anyOf"][1:]]}
 
 
 def diff(id_: str, tag: str, event: Json) -> Json:
@@ -20,8 +22,8 @@ def diff(id_: str, tag: str, event: Json) -> Json:
         "operationId": id_, "tags": [tag], "summary": "What changed between two versions",
         "parameters": [
             parts.KEY,
-            {"name": "from", "in": "query", "required": True, "schema": MOMENT, **since},
-            {"name": "to", "in": "query", "schema": MOMENT, **until},
+            {"name": "from", "in": "query", "required": True, "schema": _SINCE, **since},
+            {"name": "to", "in": "query", "schema": _SINCE, **until},
         ],
         "responses": {
             "200": response("Changes by JSON pointer, and the events between", shape),
