@@ -151,4 +151,4 @@ def test_queues_show_every_partition(wherry: Wherry) -> None:
     """S122: by the command, too."""
     done = wherry("queues")
     assert done.code == 0
-    assert {"partition", "waiting", "oldest_at", "entities"} == set(done.json["items"][0])
+    assert {"partition", "waiting", "held", "oldest_at", "entities"} == set(done.json["items"][0])

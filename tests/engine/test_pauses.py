@@ -7,7 +7,19 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from tests.support.yard import NOW, Add, Blow, Close, Fill, Free, Hold, Remind, Resize, Yard
+from tests.support.yard import (
+    NOW,
+    Add,
+    Blow,
+    Close,
+    Fill,
+    Free,
+    Hold,
+    Pump,
+    Remind,
+    Resize,
+    Yard,
+)  # fmt: skip
 from wherry.engine.supervision import RESTART
 from wherry.store.client import Committed, Refused
 from wherry.store.pauses import Mark, PauseStore
@@ -296,51 +308,68 @@ def test_a_halted_namespace_takes_no_turn(yard: Yard) -> None:
 # -- everything at once ----------------------------------------------------------------------------
 
 
+FANS, BOXES = ("x", "y", "z"), "abcd"
+
+
+class Game:
+    """Three fans blow into four boxes; who is paused, and which of two pumps commits, is chance."""
+
+    def __init__(self, yard: Yard, seed: int) -> None:
+        self.yard = yard
+        self.chance = random.Random(seed)
+        self.pumps = [yard.pump(number) for number in (0, 1) for _ in range(2)]
+        self.marks = ["box", "fan", "fan/x", *(f"box/{key}" for key in BOXES)]
+        self.sent = 0
+
+    def act(self) -> None:
+        what = self.chance.randrange(8)
+        if what == 0:
+            pause(self.yard, self.chance.choice(self.marks))
+        elif what == 1:
+            resume(self.yard, self.chance.choice(self.marks))
+        elif what == 2 and self.sent < 150:
+            then = tuple(self.chance.sample(FANS, 2))
+            blow = Blow(self.chance.choice(BOXES), 2, then)
+            self.yard.send(f"fan/{self.chance.choice(FANS)}", blow)
+            self.sent += 1
+        else:
+            self._turn(self.chance.choice(self.pumps))
+
+    def _turn(self, pump: Pump) -> None:
+        """Half a turn: another pump may commit before the second half."""
+        if pump.pending is not None:
+            pump.commit()
+        else:
+            pump.compute(self.chance.choice((1, 2, 50)))
+
+    def end(self) -> None:
+        for mark in self.marks:
+            resume(self.yard, mark)
+        self.yard.settle()
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_order_and_once_whatever_is_paused_and_whichever_pump_is_first(
     fake_redis: Redis, seed: int
 ) -> None:
-    """Three fans blow into four boxes; who is paused, and which of two pumps commits, is chance."""
-    chance = random.Random(seed)
     yard = Yard(fake_redis, partitions=2)
-    marks = ["box", "fan", "fan/x", *(f"box/{key}" for key in "abcd")]
-    fans = ("x", "y", "z")
-    pumps = [yard.pump(number) for number in (0, 1) for _ in range(2)]
-    pending = set[int]()
-    sent = 0
+    game = Game(yard, seed)
     for _ in range(250):
-        act = chance.randrange(8)
-        number = chance.randrange(len(pumps))
-        if act == 0:
-            pause(yard, chance.choice(marks))
-        elif act == 1:
-            resume(yard, chance.choice(marks))
-        elif act == 2 and sent < 150:
-            then = tuple(chance.sample(fans, 2))
-            yard.send(f"fan/{chance.choice(fans)}", Blow(chance.choice("abcd"), 2, then))
-            sent += 1
-        elif number in pending:
-            pumps[number].commit()
-            pending.remove(number)
-        elif pumps[number].compute(chance.choice((1, 2, 50))):
-            pending.add(number)
-    for mark in marks:
-        resume(yard, mark)
-    yard.settle()
+        game.act()
+    game.end()
 
     assert held(yard) == {}
-    everything: dict[str, list[int]] = {}
-    for key in "abcd":
-        last: dict[str, int] = {}
-        for by, n in yard.record(f"box/{key}").state.seen:
-            assert n > last.get(by, -1), f"{by} overtook itself at box/{key}"
-            last[by] = n
-            everything.setdefault(by, []).append(n)
-        assert yard.record(f"box/{key}").state == yard.folded(f"box/{key}")
-    blown = sum(len(yard.events(f"fan/{key}")) for key in fans)
-    assert blown == 3 * sent
-    for by, seen in everything.items():
-        assert sorted(seen) == list(range(yard.record(f"fan/{by}").state.sent))
+    everything: dict[str, list[int]] = {fan: [] for fan in FANS}
+    for key in BOXES:
+        box = yard.record(f"box/{key}").state
+        assert box == yard.folded(f"box/{key}")
+        for fan in FANS:
+            mine = [n for by, n in box.seen if by == fan]
+            assert mine == sorted(set(mine)), f"{fan} overtook itself, or came twice, at box/{key}"
+            everything[fan] += mine
+    assert sum(len(yard.events(f"fan/{fan}")) for fan in FANS) == 3 * game.sent
+    for fan, seen in everything.items():
+        assert sorted(seen) == list(range(yard.record(f"fan/{fan}").state.sent))
     assert yard.dead() == yard.dead(1) == []
 
 

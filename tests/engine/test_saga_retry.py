@@ -132,8 +132,8 @@ def _ask(key: str, *, refuse: bool = False) -> Ask[ShelfKind, None]:
     return Ask(ShelfKind.ref(key), Put(refuse), timeout=timedelta(seconds=10))
 
 
-stock.step("a", lambda s: _ask("a"), undo=lambda s: Tell(ShelfKind.ref("a"), Take()))
-stock.step("b", lambda s: _ask("b"), undo=lambda s: Tell(ShelfKind.ref("b"), Take()))
+stock.step("a", lambda _: _ask("a"), undo=lambda _: Tell(ShelfKind.ref("a"), Take()))
+stock.step("b", lambda _: _ask("b"), undo=lambda _: Tell(ShelfKind.ref("b"), Take()))
 stock.step("c", lambda s: _ask("c", refuse=s.fails))
 
 APP = App([shelf, stock])

@@ -113,3 +113,18 @@ def test_what_is_not_paused_cannot_go_on(town: Town, key: str) -> None:
     problem(town.post("/v1/paused/resume", {"what": "*"}), 404, "not-found")
     problem(town.post("/v1/paused/resume", {}), 422, "invalid")
     problem(town.client.get("/v1/paused?x=1"), 422, "invalid")
+
+
+def test_what_is_held_back_is_counted(town: Town, key: str) -> None:
+    pause(town, f"lamp/{key}")
+    switch(town, key)
+    wait_until(lambda: paused(town)[f"lamp/{key}"]["held"] == 1)
+
+    queues = town.client.get("/v1/queues").json()["items"]
+    metrics = town.client.get("/metrics").text.splitlines()
+
+    assert [queue["held"] for queue in queues].count(1) == 1
+    assert sum(float(line.split()[-1]) for line in metrics if "held_messages{" in line) == 1
+    assert "wherry_paused 1.0" in metrics
+    resume(town, f"lamp/{key}")
+    wait_until(lambda: f"lamp/{key}" not in paused(town))

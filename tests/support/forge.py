@@ -1,6 +1,6 @@
 """Calls of the library made by hand, as any client could: no engine, no Store."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -156,13 +156,15 @@ class Commit:
         for pairs in (self.effects, self.attention, self.counters):
             args += [len(pairs), *(word for pair in pairs for word in pair)]
         for rows in (self.released, self.held):
-            args.append(len(rows))
-            for kind, name, word in rows:
-                args += [at(key(f"held:{kind}:{name}")), kind, name, word]
+            args += [len(rows), *(word for row in rows for word in _of_list(at, *row))]
         return keys, args
 
     def call(self, redis: Redis) -> list[Any]:
         return fcall(redis, "commit", *self.words())
+
+
+def _of_list(at: Callable[[str], int], kind: str, name: str, word: Word) -> list[Word]:
+    return [at(key(f"held:{kind}:{name}")), kind, name, word]
 
 
 def full_commit(upto: str) -> Commit:

@@ -6,7 +6,7 @@ from wherry.cli.options import NOTHING, OPERATE, Common
 from wherry.cli.read import Limit
 from wherry.cli.session import session
 
-_DEPTH = ("partition", "waiting", "oldest_at", "entities")
+_DEPTH = ("partition", "waiting", "held", "oldest_at", "entities")
 
 
 def add_to(app: App) -> None:

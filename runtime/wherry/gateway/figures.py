@@ -7,6 +7,7 @@ from wherry.gateway.attention import AttentionList
 from wherry.gateway.breakers import Breakers
 from wherry.store.client import reaching
 from wherry.store.effect_store import EffectStore
+from wherry.store.pauses import PauseStore
 from wherry.wiring import Runtime
 
 
@@ -14,11 +15,15 @@ from wherry.wiring import Runtime
 class Figures:
     """What was found. Lists are by partition, `breakers` by target: closed, half-open, open.
 
+    held      messages that are held back, by partition
+    paused    how many entities and kinds are paused; everything counts as one
     counters  of the pumps and runners, over all partitions, since the namespace was made
     """
 
     backlog: list[int]
     oldest_s: list[float]
+    held: list[int]
+    paused: int
     pumps: int
     runners: int
     dead: int
@@ -34,9 +39,12 @@ def read_figures(runtime: Runtime) -> Figures:
     store, partitions = runtime.store, runtime.registry.partitions
     now_ms = store.now_ms()
     calls = EffectStore(store).waiting(partitions)
+    resting = PauseStore(store).resting(partitions)
     return Figures(
         backlog=store.backlog(partitions),
         oldest_s=list(_oldest(runtime, now_ms)),
+        held=[one.count for one in resting],
+        paused=len({what for one in resting for what in one.marks}),
         pumps=len(store.alive(now_ms)),
         runners=store.listeners(),
         dead=count_dead(runtime),

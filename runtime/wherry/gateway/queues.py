@@ -8,6 +8,7 @@ from wherry.errors import Invalid
 from wherry.gateway import shapes
 from wherry.gateway.shapes import Json
 from wherry.store.client import reaching
+from wherry.store.pauses import PauseStore
 from wherry.wiring import Runtime
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ class Queues:
     def depths(self, limit: int = 20) -> Json:
         """How much waits in each partition, since when, and for which entities most of it."""
         partitions = self._runtime.registry.partitions
-        return {"items": [self._depth(number, limit) for number in range(partitions)]}
+        resting = PauseStore(self._runtime.store).resting(partitions)
+        return {"items": [self._depth(n, limit) | {"held": resting[n].count}
+                          for n in range(partitions)]}  # fmt: skip
 
     def _depth(self, number: int, limit: int) -> Json:
         inbox = self._runtime.store.keys.partition(number).inbox

@@ -60,6 +60,10 @@ def _gauges(figures: Figures) -> Iterator[Metric]:
         _numbered(figures.backlog),
     )  # fmt: skip
     yield _gauge(
+        "wherry_held_messages", "Messages that are held back for paused entities.", "partition",
+        _numbered(figures.held),
+    )  # fmt: skip
+    yield _gauge(
         "wherry_oldest_message_seconds", "How long the first message of an inbox has waited.",
         "partition", _numbered(figures.oldest_s),
     )  # fmt: skip
@@ -68,6 +72,7 @@ def _gauges(figures: Figures) -> Iterator[Metric]:
         {target: _BREAKER[state] for target, state in figures.breakers.items()},
     )  # fmt: skip
     for name, value, text in (
+        ("wherry_paused", figures.paused, "Entities and kinds that are paused."),
         ("wherry_pumps_alive", figures.pumps, "Pumps that are alive."),
         ("wherry_effect_runners", figures.runners, "Runners that listen for calls."),
         ("wherry_effects_waiting", figures.waiting, "Calls that wait for their time, or run."),
