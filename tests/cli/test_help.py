@@ -43,7 +43,7 @@ def test_help_of_every_command_takes_little_cpu_and_imports_nothing_heavy() -> N
     first, failed, longest, heavy = _probe(COMMANDS)
     assert (failed, heavy) == ([], [])
     # The best of some: others may use the machine as well.
-    assert min(first, *(_probe([])[0] for _ in range(2))) < 0.4
+    assert first < 0.4 or min(_probe([])[0] for _ in range(3)) < 0.4
     # The first help, which imported most of what helps need, is counted above.
     assert longest < 0.4
 

@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 from tests.support.commands import ROOT, Done, clean_environment
 
-#: What commands import when they need it.
-_READY = (
-    "wherry.cli.main", "wherry.gateway.checkup", "wherry.gateway.views", "wherry.http.openapi",
-)  # fmt: skip
+#: What commands import when they need it; of a package all of it.
+_READY = ("rich.console", "rich.table", "rich.text", "wherry.cli.main", "wherry.http.openapi")
+_PACKAGES = ("wherry.gateway", "wherry.store", "wherry.deploying")
 
 
 class Forks:
@@ -61,8 +61,11 @@ def forks() -> Iterator[Forks]:
 
 def serve() -> None:
     """Fork for each line of stdin, and say on stdout what became of it."""
-    for module in _READY:
-        import_module(module)
+    for name in _READY:
+        import_module(name)
+    for name in _PACKAGES:
+        for module in iter_modules(import_module(name).__path__, f"{name}."):
+            import_module(module.name)
     for asked in sys.stdin:
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             child = os.fork()
