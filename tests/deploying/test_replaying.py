@@ -449,6 +449,15 @@ def test_a_step_that_would_have_been_skipped_may_be_added_anywhere(filling: Yard
     assert breaks(filling, app=with_saga(saga_of("first+maybe"))) == []
 
 
+def test_a_saga_that_ends_while_it_is_looked_for_breaks_nothing(filling: Yard) -> None:
+    (saga,) = sagas_of(filling)
+    filling.settle()
+    own = filling.store.keys.partition(filling.registry.partition_of(saga))
+    filling.redis.zadd(own.index("saga.fill", "running"), {saga.partition("/")[2]: 1})
+
+    assert breaks(filling, app=with_saga(saga_of("new"))) == []
+
+
 def test_a_saga_that_is_gone_breaks_as_long_as_one_is_unfinished(filling: Yard) -> None:
     without = App([first_code.box, first_code.fan])
 

@@ -9,7 +9,7 @@ import msgspec
 from wherry.codec import from_json
 from wherry.deploying.breaks import Break
 from wherry.deploying.stock import Hash, History
-from wherry.engine.book import Book
+from wherry.engine.book import Book, TooHigh
 from wherry.engine.specs import EventSpec, KindSpec
 from wherry.engine.upcasting import UnknownEvent
 from wherry.errors import Rejected
@@ -154,7 +154,7 @@ class _At:
     def pool(self, pool: str, error: Exception) -> Break:
         code = "pool-broken"
         next_ = f"let the rules of pool {pool} follow the events as they did when they were stored"
-        if isinstance(error, Rejected) or "over" in str(error):
+        if isinstance(error, Rejected | TooHigh):
             code = "pool-over"
             next_ = f"let pool {pool} have room for what its entities hold"
         return self._break(code, f"pool {pool}, {self.event}", _said(error), next_)

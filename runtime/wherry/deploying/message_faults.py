@@ -25,7 +25,7 @@ def bundle_of(*things: Any) -> str:
     return next((thing.__module__.partition(".")[0] for thing in things), "?")
 
 
-def message_faults(registry: Registry, entity: Entity[Any, Any]) -> Iterator[str]:
+def message_faults(entity: Entity[Any, Any]) -> Iterator[str]:
     """What is wrong with the messages of an entity."""
     at = f"{bundle_of(*entity.handlers, *entity.appliers)}: {entity.kind}"
     yield from _namesakes(at, entity.handlers, "command")
@@ -35,7 +35,6 @@ def message_faults(registry: Registry, entity: Entity[Any, Any]) -> Iterator[str
     for command in _unhandled(entity.kind, entity.handlers):
         name = command.__name__
         yield f"{at}: nothing handles {name}: write @{entity.kind}.handles({name}), or delete it"
-    yield from _unfolded(registry, entity, at)
     for command, fn in entity.handlers.items():
         yield from _reply(at, command, fn, _accepted(returned(fn)))
         yield from _foreign_events(entity, at, fn)
@@ -80,14 +79,19 @@ def _unhandled(kind: str, handled: Iterable[type[Any]]) -> Iterator[type[Any]]:
             yield cls
 
 
-def _unfolded(registry: Registry, entity: Entity[Any, Any], at: str) -> Iterator[str]:
-    """Events that stand beside those of this entity, and that no entity folds."""
-    folded = {event for other in registry.app.entities.values() for event in other.appliers}
-    modules = {cls.__module__ for cls in (*entity.handlers, *entity.appliers)}
+def event_faults(registry: Registry) -> Iterator[str]:
+    """Events that stand beside others, and that nothing makes or folds."""
+    entities = registry.app.entities.values()
+    known = {event for entity in entities for event in entity.appliers}
+    for entity in entities:
+        for fn in (*entity.handlers.values(), *entity.answerers.values()):
+            known |= _mentioned(fn, set())  # of these it is told who makes them
+    modules = {cls.__module__ for e in entities for cls in (*e.handlers, *e.appliers)}
     for event in _classes(modules, Event):
-        if event not in folded:
+        if event not in known:
             name = event.__name__
-            yield f"{at}: no fold applies {name}: write @{entity.kind}.folds({name}), or delete it"
+            fold = f"write @ENTITY.folds({name}), or delete it"
+            yield f"{bundle_of(event)}: event {name}: no fold applies it: {fold}"
 
 
 def _classes(modules: Iterable[str], base: type[Any]) -> Iterator[type[Any]]:

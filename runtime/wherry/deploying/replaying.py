@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from wherry.deploying.breaks import Break, Breaks
 from wherry.deploying.entity_check import check_entity
 from wherry.deploying.message_check import check_message
-from wherry.deploying.saga_check import SagaCheck
+from wherry.deploying.saga_check import UNFINISHED, SagaCheck
 from wherry.deploying.stock import History, Place, Stock
 from wherry.engine.registry import Registry
 from wherry.store.client import Store
@@ -19,9 +19,6 @@ __all__ = ["Break", "Progress", "Replayed", "replay"]
 
 #: Told how many of how many entities have been looked at.
 Progress = Callable[[int, int], None]
-
-#: The statuses of a saga that goes on.
-UNFINISHED = ("running", "compensating")
 
 _Check = Callable[[History], tuple[Break | None, bool]]
 _STEP = 500

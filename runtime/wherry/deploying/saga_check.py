@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from wherry.authoring.saga import Part
 
 
+#: The statuses of a saga that goes on.
+UNFINISHED = ("running", "compensating")
+
+
 class SagaCheck:
     """Checks the sagas of one name."""
 
@@ -35,6 +39,8 @@ class SagaCheck:
     def check(self, history: History) -> tuple[Break | None, bool]:
         """What breaks, and whether what is stored would have to be written anew."""
         address = history.place.address
+        if history.hash.get(b"status", b"").decode() not in UNFINISHED:
+            return None, False  # it has ended since its index was read
         told = fold(self._spec, history, partial(self._look, address))
         if told.broken is not None:
             return _as_of_a_saga(told.broken), False

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from wherry.deploying.message_faults import effect_faults, message_faults
+from wherry.deploying.message_faults import effect_faults, event_faults, message_faults
 from wherry.deploying.rule_faults import entity_faults, saga_rule_faults, target_faults
 from wherry.deploying.saga_faults import saga_faults
 from wherry.engine.registry import Registry
@@ -15,8 +15,9 @@ def faults(registry: Registry) -> list[str]:
 
 def _faults(registry: Registry) -> Iterator[str]:
     for entity in registry.app.entities.values():
-        yield from message_faults(registry, entity)
+        yield from message_faults(entity)
         yield from entity_faults(entity)
+    yield from event_faults(registry)
     for target in registry.app.targets.values():
         yield from effect_faults(target)
         yield from target_faults(target)

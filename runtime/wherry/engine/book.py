@@ -11,6 +11,10 @@ from wherry.authoring.pool import Pool, PoolRule, Verb
 from wherry.errors import Rejected
 
 
+class TooHigh(ValueError):
+    """A limit beyond what the pool may ever have."""
+
+
 @dataclass(frozen=True, slots=True)
 class PoolStep:
     """One change of a pool, as the commit script checks and stores it."""
@@ -50,7 +54,7 @@ class Book:
                 pool.below, f"{len(self.holds)} of {self.limit} are taken, {limit} is too few"
             )
         if limit > pool.most:
-            raise ValueError(f"pool {pool.name}: the limit {limit} is over {pool.most}")
+            raise TooHigh(f"pool {pool.name}: the limit {limit} is over {pool.most}")
         return replace(self, limit=limit), PoolStep(pool.name, "limit", "", str(limit))
 
     def _held(self, pool: Pool, hold: str, until_ms: int) -> tuple["Book", PoolStep]:
