@@ -8,7 +8,8 @@ from wherry.http.counted import families
 
 def metric(name: str, counters: dict[str, int]) -> Metric:
     figures = Figures(
-        backlog=[0], oldest_s=[0.0], held=[0], paused=0, pumps=0, runners=0, dead=0, stopped=0, waiting=0, parked=0,
+        backlog=[0], oldest_s=[0.0], held=[0], paused=0, pumps=0, runners=0, dead=0, stopped=0,
+        waiting=0, parked=0,
         breakers={}, counters=counters,
     )  # fmt: skip
     return next(family for family in families(figures) if family.name == name)
