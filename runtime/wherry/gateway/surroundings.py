@@ -41,6 +41,10 @@ class Surroundings:
             found = cast("dict[bytes, bytes]", self._redis.hgetall(read.hash))
             rejected, all_seen = self._rejected(own, address)
             return {
+                "stored": {
+                    "version": int(found.get(b"version", b"0")),
+                    "status": found.get(b"status", b"").decode(),
+                },
                 "pools": [_pool(name, found) for name in _pools(read.spec)],
                 "timers": list(self._timers(own, address)),
                 "waiting": list(self._waiting(own, address)),

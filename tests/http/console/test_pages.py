@@ -204,7 +204,7 @@ def test_what_an_action_said_is_shown_once_and_no_link_can_say_it(town: Town) ->
 
     assert "1 had gone meanwhile" in read(first).text
     assert "1 had gone meanwhile" not in read(second).text
-    assert visit(town, "/console?said=hello", 422)
+    visit(town, "/console?said=hello", 422)
 
 
 def test_what_is_hidden_in_logs_is_hidden_here(town: Town, key: str) -> None:

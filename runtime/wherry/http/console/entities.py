@@ -3,14 +3,13 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from wherry.errors import NotFound
+from wherry.errors import Damaged, NotFound
 from wherry.gateway.history import history
 from wherry.gateway.populations import populations
 from wherry.gateway.shapes import Json
 from wherry.gateway.surroundings import Surroundings
 from wherry.gateway.views import statuses
 from wherry.http.console.pages import Pages, query
-from wherry.http.entities import NEWEST
 from wherry.http.service import Service
 
 #: Rows of a list, and events of a page.
@@ -44,27 +43,23 @@ class EntityPages:
 
     async def show(self, request: Request) -> Response:
         """One entity: now, or as it was at a version."""
-        at = query(request, "at").number("at", 1, NEWEST)
+        at = query(request, "at").moment("at", 1)
         address = f"{request.path_params['kind']}/{request.path_params['key']}"
         return self._pages.show(
             request, "entity.html", await self._service.read(self._entity, address, at)
         )
 
-    def _entity(self, address: str, at: int | None) -> Json:
+    def _entity(self, address: str, at: int | str | None) -> Json:
         views, runtime = self._service.views, self._service.runtime
         around = self._surroundings.of(address)
-        try:
-            now = views.state(address)
-        except NotFound:
-            if not any(around[name] for name in ("timers", "waiting", "held")):
-                raise
-            now = _to_be(address)
+        now = self._now(address, around)
         shown = now if at in {None, now["version"]} else views.state(address, at)
         version, kind = shown["version"], runtime.registry.kind(shown["kind"])
         none: Json = {"events": [], "older": None}
         return {
             **shown,
             "stopped": now.get("stopped", False),
+            "damaged": now.get("damaged"),
             "newest": now["version"],
             "why": self._service.why.of(address)["because"],
             "history": history(runtime, address, version, _EVENTS) if version else none,
@@ -72,11 +67,15 @@ class EntityPages:
             "commands": sorted(c.name for c in kind.commands.values() if not c.internal),
         }
 
-
-def _to_be(address: str) -> Json:
-    """An entity that nothing has happened to yet, though something waits for it."""
-    kind, _, key = address.partition("/")
-    return {
-        "entity": address, "kind": kind, "key": key, "version": 0, "status": "", "state": None,
-        "updated_at": None,
-    }  # fmt: skip
+    def _now(self, address: str, around: Json) -> Json:
+        """What it is; also when it cannot be read, or something only waits for it to begin."""
+        kind, _, key = address.partition("/")
+        bare = {"entity": address, "kind": kind, "key": key, "state": None, "updated_at": None}
+        try:
+            return self._service.views.state(address)
+        except Damaged as error:
+            return {**bare, **around["stored"], "damaged": str(error)}
+        except NotFound:
+            if not any(around[name] for name in ("timers", "waiting", "held")):
+                raise
+            return {**bare, **around["stored"]}
