@@ -200,21 +200,44 @@ def test_replay_finds_no_difference_until_somebody_makes_one(
 
 
 @pytest.mark.skipif(shutil.which("redis-cli") is None, reason="needs redis-cli")
-def test_the_lines_of_keys_can_be_pasted(system: System, wherry: Wherry) -> None:
-    address = f"vessel/{uuid.uuid4().hex}"
-    printed = wherry("keys", address)
-    assert printed.code == 0
-    lines = [line for line in printed.out.splitlines() if not line.startswith("#")]
+@pytest.mark.parametrize("key", ["{unique}", "a.b~c@d-e_{unique}", "--{unique}"])
+def test_each_line_of_keys_can_be_pasted(system: System, wherry: Wherry, key: str) -> None:
+    address = f"vessel/{key.format(unique=uuid.uuid4().hex[:8])}"
+    lines = _lines(wherry, address)
     sending = next(line for line in lines if " FCALL " in line)
     assert _shell(sending).split()[0] == "SENT"
     assert eventually(lambda: '"status":"done"' in _shell(lines[-1]))
     assert wherry("get", address).json["version"] == 1
+    shown = {line: _shell(line.replace("BLOCK 5000", "BLOCK 10")) for line in lines}
+    assert [line for line, said in shown.items() if _is_error(said)] == []
     log = next(line for line in lines if " XRANGE " in line and ":log" in line)
-    assert "VesselRegistered" in _shell(log)
-    blocking = [line for line in lines if " BLOCK " not in line and line != sending]
-    assert not any("ERR" in _shell(line) or "WRONGTYPE" in _shell(line) for line in blocking)
+    assert "VesselRegistered" in shown[log]
     as_json = wherry("keys", address, "-o", "json").json
     assert as_json["entity"] == address
+    assert [row["line"] for row in as_json["lines"]][:3] == lines[:3]
+
+
+@pytest.mark.skipif(shutil.which("redis-cli") is None, reason="needs redis-cli")
+def test_the_lines_of_the_namespace_can_be_pasted(
+    system: System, wherry: Wherry, port: str
+) -> None:
+    lines = _lines(wherry)
+    shown = {line: _shell(line) for line in lines}
+    assert [line for line, said in shown.items() if _is_error(said)] == []
+    told = "\n".join(shown.values())
+    for word in ("partitions", "library_name", "PortRegistered", port.replace("/", ":")):
+        assert word in told
+    assert wherry("keys", "-o", "json").json["namespace"] == "wherry"
+
+
+def _lines(wherry: Wherry, *words: str) -> list[str]:
+    printed = wherry("keys", *words)
+    assert printed.code == 0, printed.err
+    return [line for line in printed.out.splitlines() if not line.startswith("#")]
+
+
+def _is_error(said: str) -> bool:
+    return any(word in said for word in ("ERR", "WRONGTYPE", "not found", "Usage", "INVALID"))
 
 
 def _shell(line: str) -> str:

@@ -48,7 +48,7 @@ def read_name(text: str, partitions: int) -> KeyName:
     if name in ONCE:
         return KeyName(text, number, name, (), ONCE[name])
     group, *rest = name.split(":")
-    if group in MANY:
+    if group in MANY and all(rest) and rest:
         whole = (name.removeprefix(f"{group}:"),) if group in {"result", "idem"} else tuple(rest)
         return KeyName(text, number, group, whole, MANY[group])
     return _entity(text, number, group, rest)
