@@ -1,6 +1,7 @@
 """What is drawn for whoever sits at a terminal, and what is not drawn for anybody else."""
 
 import re
+import signal
 import uuid
 from pathlib import Path
 
@@ -38,11 +39,13 @@ def test_long_work_shows_how_far_it_is_on_a_terminal_only(tmp_path: Path) -> Non
         assert quiet.out.strip() == "the data"
 
 
-def test_top_draws_until_q_and_leaves_the_terminal_as_it_was(system: System) -> None:
-    shown = on_a_terminal(
-        [*COMMAND, "top", "--every", "0.1s"], system.folder, keys="q", once="q ends it"
-    )
-    assert shown.code == 0
+@pytest.mark.parametrize(("keys", "signum", "code"), [("q", 0, 0), ("", signal.SIGTERM, 143)])
+def test_top_draws_until_it_is_ended_and_leaves_the_terminal_as_it_was(
+    keys: str, signum: int, code: int, system: System
+) -> None:
+    words = [*COMMAND, "top", "--every", "0.1s"]
+    shown = on_a_terminal(words, system.folder, keys=keys, signum=signum, once="q ends it")
+    assert shown.code == code
     assert "workers" in plain(shown)
     assert shown.out.rstrip().endswith("\x1b[?1049l"), "the other screen is closed"
 
@@ -86,8 +89,8 @@ def test_a_saga_is_followed_to_its_end(system: System, wherry: Wherry, port: str
     assert lines.code == 8, "as when it is waited for"
     assert "vessel-not-registered" in lines.err
     types = [re.search(r'"type":"(\w+)"', line)[1] for line in lines.out.splitlines()]  # type: ignore[index]
-    assert (types[0], types[-1]) == ("SagaStarted", "SagaCompensated")
-    assert {"VesselDockingReserved", "DockingReservationExpired"} < set(types)
+    assert types[0] == "SagaStarted"
+    assert {"VesselDockingReserved", "DockingReservationExpired", "SagaCompensated"} < set(types)
 
     shown = on_a_terminal([*COMMAND, *words], system.folder)
     assert shown.code == 8

@@ -6,7 +6,7 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tests.support.commands import Done, clean_environment
@@ -19,10 +19,11 @@ def on_a_terminal(
     cwd: Path,
     *,
     keys: str = "",
+    signum: int = 0,
     once: str = "",
     env: dict[str, str] | None = None,
 ) -> Done:
-    """Run a Python program on a terminal of its own; press the keys once it has shown a text.
+    """Run a Python program on a terminal of its own, and do something once it has shown a text.
 
     All that is shown is in `out`: a terminal does not tell stdout from stderr.
     """
@@ -35,7 +36,13 @@ def on_a_terminal(
     )  # fmt: skip
     os.close(slave)
     try:
-        shown = _shown(master, keys, once)
+
+        def act() -> None:
+            if signum:
+                process.send_signal(signum)
+            os.write(master, keys.encode())
+
+        shown = _shown(master, once, act)
         return Done(process.wait(_PATIENCE_S), shown, "")
     finally:
         process.kill()
@@ -51,7 +58,9 @@ def _take_terminal() -> None:
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
-def _shown(master: int, keys: str, once: str) -> str:
+def _shown(master: int, once: str, act: Callable[[], None]) -> str:
+    """All that is shown until the end; `act` is called when a text has come."""
+    acted = not once
     shown, ends = b"", time.monotonic() + _PATIENCE_S
     while time.monotonic() < ends:
         if not select.select([master], [], [], 0.1)[0]:
@@ -63,7 +72,7 @@ def _shown(master: int, keys: str, once: str) -> str:
         if not more:
             break
         shown += more
-        if keys and once in shown.decode(errors="replace"):
-            os.write(master, keys.encode())
-            keys = ""
+        if not acted and once in shown.decode(errors="replace"):
+            act()
+            acted = True
     return shown.decode(errors="replace")

@@ -3,15 +3,13 @@
 Drawings are on stderr: what is on stdout is data, which comes when it is known.
 """
 
-import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from wherry.cli.failure import INTERRUPTED, Failed
-from wherry.cli.progress import is_watched
+from wherry.cli.progress import drawing, is_watched
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -49,13 +47,12 @@ def drawn(
         yield _nothing
         return
     picture = _Picture(draw, patience_s)
-    before = signal.signal(signal.SIGTERM, _end)
-    try:
-        yield picture.look
-        picture.finish()
-    finally:
-        picture.close()
-        signal.signal(signal.SIGTERM, before)
+    with drawing():
+        try:
+            yield picture.look
+            picture.finish()
+        finally:
+            picture.close()
 
 
 class _Picture:
@@ -89,8 +86,3 @@ class _Picture:
     def close(self) -> None:
         """Give the terminal back."""
         self._live.stop()
-
-
-def _end(signum: int, frame: FrameType | None) -> None:
-    del frame
-    raise SystemExit(128 + signum)

@@ -5,9 +5,11 @@ when nobody knows), and what is being done now.
 """
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 from wherry.cli.plain import printable
 
@@ -30,13 +32,32 @@ def progress(what: str) -> Iterator[Tell]:
     )  # fmt: skip
     console = Console(stderr=True)
     # stdout stays as it is: what is printed there is data.
-    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as bar:
+    with (
+        drawing(),
+        Progress(*columns, console=console, transient=True, redirect_stdout=False) as bar,
+    ):
         task = bar.add_task(what, total=None, now="")
 
         def tell(done: int, total: int | None, text: str) -> None:
             bar.update(task, completed=done, total=total, now=printable(text))
 
         yield tell
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """While something is drawn: who ends us gets the terminal back as it was."""
+    before = {number: signal.signal(number, _end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end(signum: int, frame: FrameType | None) -> None:
+    del frame
+    raise SystemExit(128 + signum)
 
 
 def is_watched() -> bool:

@@ -10,7 +10,7 @@ from wherry.cli.failure import usage
 from wherry.cli.keyboard import keyboard
 from wherry.cli.options import NOTHING, OPERATE, Common, Flag
 from wherry.cli.output import line, one_line
-from wherry.cli.progress import is_drawable
+from wherry.cli.progress import drawing, is_drawable
 from wherry.cli.session import Session, session
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _watch(s: Session, every: float) -> None:
 
     from wherry.gateway import overview
 
-    with keyboard() as pressed, Live(screen=True, auto_refresh=False) as live:
+    with drawing(), keyboard() as pressed, Live(screen=True, auto_refresh=False) as live:
         before = overview.look(s.runtime)
         shown = overview.between(before, before)
         while True:
