@@ -51,6 +51,8 @@ def _next(error: WherryError, given: str) -> str:
     match error:
         case Unreachable():
             return "wherry doctor    # or start a server here: wherry dev"
+        case Misconfigured() if "user in the URL" in str(error):
+            return "wherry whoami    # as whom Redis knows you"
         case Misconfigured():
             return "wherry deploy" if "is deployed" in str(error) else "wherry doctor"
         case Overloaded() | Paused():

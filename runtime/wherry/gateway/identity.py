@@ -15,7 +15,8 @@ def identity(url: str, namespace: str) -> Json:
     client = connect_for_a_caller(url)
     try:
         with reaching():
-            user, server = user_name(client), version_of(client)
+            given = client.connection_pool.connection_kwargs.get("username")
+            user, server = user_name(client) or given, version_of(client)
         return {"user": user, "server": server, "deployed": _deployed(Store(client, namespace))}
     finally:
         client.close()
