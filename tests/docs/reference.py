@@ -72,7 +72,7 @@ JSON. The shapes are those of [HTTP](http.md). `NO_COLOR` and `CI` are honoured.
 | exit code | meaning |
 |---|---|
 | 0 | done |
-| 1 | internal error, or something that `doctor` or `replay` calls wrong |
+| 1 | internal error, or something that `doctor`, `fsck` or `replay` calls wrong |
 | 2 | the command was not written rightly, or a field is invalid |
 | 3 | rejected by the entity |
 | 4 | not found |
