@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import is_dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast, get_args, get_type_hints
 
 import msgspec
@@ -30,7 +30,7 @@ class Schemas:
         self._made = list(made)
         self.components: Json = dict(components)
         for type_ in self._types:
-            self._say_instants(type_)
+            self._say_times(type_)
         for type_ in sent:
             self._close(type_)
 
@@ -49,24 +49,38 @@ class Schemas:
         if component := self._component(type_):
             component["additionalProperties"] = False
 
-    def _say_instants(self, type_: Any) -> None:
-        """Say which texts are instants: msgspec says so only of those with a fixed offset."""
+    def _say_times(self, type_: Any) -> None:
+        """Say which texts are instants or spans, and how both are written."""
         if not is_dataclass(type_):
             return
         properties = self._component(type_).get("properties", {})
         for name, hint in get_type_hints(type_).items():
-            if name in properties and _is_instant(hint):
-                _mark(properties[name])
+            if name in properties and (said := _said(hint)):
+                properties[name] = _with(properties[name], said)
 
 
-def _is_instant(hint: Any) -> bool:
-    return hint is datetime or {*get_args(hint)} == {datetime, type(None)}
+#: How instants and spans are written; a span may also be a number of seconds.
+_SECONDS = "[0-9]{1,8}([.][0-9]{1,6})?S"
+_CLOCK = f"T([0-9]{{1,8}}H([0-9]{{1,8}}M)?({_SECONDS})?|[0-9]{{1,8}}M({_SECONDS})?|{_SECONDS})"
+_SPAN: Json = {"type": "string", "pattern": f"^-?P([0-9]{{1,8}}D({_CLOCK})?|{_CLOCK})$"}
+_SAID: dict[Any, list[Json]] = {
+    datetime: [{"type": "string", "format": "date-time"}],
+    timedelta: [_SPAN, {"type": "number"}],
+}
 
 
-def _mark(schema: Json) -> None:
-    for one in (schema, *schema.get("anyOf", ())):
-        if one.get("type") == "string":
-            one.setdefault("format", "date-time")
+def _said(hint: Any) -> list[Json]:
+    """What a type has to say of itself, and null when it may be None; nothing of other types."""
+    rest = [part for part in get_args(hint) if part is not type(None)]
+    if hint in _SAID:
+        return _SAID[hint]
+    optional = len(rest) == 1 and len(get_args(hint)) == 2 and type(None) in get_args(hint)
+    return [*_SAID[rest[0]], {"type": "null"}] if optional and rest[0] in _SAID else []
+
+
+def _with(schema: Json, said: list[Json]) -> Json:
+    kept = {name: value for name, value in schema.items() if name in {"default", "description"}}
+    return {**kept, **said[0]} if len(said) == 1 else {**kept, "anyOf": said}
 
 
 def _with_parts(types: Iterable[Any]) -> list[Any]:
