@@ -25,8 +25,8 @@ _attention = msgspec.json.Decoder(Attention)
 
 #: How many entities a pump remembers in each partition; about 1 KiB each beside their state.
 REMEMBERED = 25_000
-#: So many entities go on in one turn, and so many of the messages that were held back for each.
-RELEASED, MESSAGES = 32, 64
+#: So many entities go on in one turn at most, and so many of the messages held back for them.
+RELEASED, MESSAGES = 32, 256
 
 
 @dataclass
@@ -74,8 +74,9 @@ class Shard:
             Meters(time.perf_counter_ns), self.holding,
         )  # fmt: skip
         if self.holding.ready:
-            chosen = islice(self.holding.ready, RELEASED)
-            turn.release(PauseStore(self.store).held(self.number, chosen, MESSAGES))
+            chosen = list(islice(self.holding.ready, RELEASED))
+            most = MESSAGES // len(chosen)
+            turn.release(PauseStore(self.store).held(self.number, chosen, most))
         wanted = [address for address in turn.take(entries) if address not in self._records]
         near = [other for address in wanted for other in self.registry.neighbours(address)]
         return turn, [*wanted, *(other for other in near if other not in self._records)]
