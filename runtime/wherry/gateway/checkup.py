@@ -18,6 +18,7 @@ from wherry.store.client import reaching
 from wherry.store.effect_store import EffectStore
 from wherry.store.releases import latest
 from wherry.store.server_check import Finding, check_server
+from wherry.store.transport import check_transport
 from wherry.wiring import Runtime, deployment
 from wherry.workers.queue import WherryJob, open_queue
 from wherry.workers.roles import roles_for
@@ -33,6 +34,7 @@ def check_up(runtime: Runtime) -> list[Finding]:
     with reaching():
         return [
             *map(_strict, check_server(runtime.redis)),
+            check_transport(runtime.url),
             _skew(runtime),
             _library(runtime),
             _version(runtime),
