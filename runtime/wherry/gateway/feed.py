@@ -85,6 +85,8 @@ class Feed:
         pages = self._newest(_PAGE)
         lines = [line for page in pages for line in page if interest.fits_line(line)]
         lines.sort(key=_when)
+        if not interest.correlation:  # what it asks for, only the events tell
+            lines = lines[-limit:]
         found = [event for event in self._events(lines) if interest.fits(event)]
         ends = [page[0].id if page else "0" for page in pages]
         return News(found[-limit:], ",".join(ends))

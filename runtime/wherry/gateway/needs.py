@@ -22,7 +22,7 @@ from wherry.wiring import Runtime
 #: A message that waits longer than this has nobody who takes it; shorter would show every burst.
 _PATIENCE_MS = 5_000
 #: So many of each are looked at; more are counted as "or more".
-_MOST = 200
+_MOST = 100
 #: Rows of each kind of need, at most.
 _SHOWN = 20
 

@@ -2,25 +2,20 @@
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
-from wherry.engine.envelope import Envelope, Result, read_envelope, read_result
-from wherry.engine.registry import split_address
+from wherry.engine.envelope import Result, read_result
 from wherry.engine.specs import KindSpec
-from wherry.errors import Invalid
 from wherry.gateway import shapes
 from wherry.gateway.shapes import Json
+from wherry.gateway.whereabouts import Place, Whereabouts
 from wherry.store.client import reaching
-from wherry.store.keys import PartitionKeys
 from wherry.store.records import entity_reads
 from wherry.wiring import Runtime
 
-if TYPE_CHECKING:
-    from wherry.gateway.views import Entries, Messages
-
-#: So much is looked through for what belongs to one entity; there is no index of it.
-_TIMERS = 5_000
-_MESSAGES = 1_000
+#: So many messages, and timers, are told.
+_MESSAGES = 200
+#: So much is looked through for rejected commands; there is no index of them.
 _KEYS = 50_000
 _RESULTS = 2_000
 _PAGE = 1_000
@@ -32,65 +27,41 @@ class Surroundings:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._redis = runtime.redis
+        self._where = Whereabouts(runtime)
 
     def of(self, address: str) -> Json:
         """Holds, timers, waiting messages and rejected commands of an entity. Raises NotFound."""
         read = entity_reads(self._runtime.store.keys, self._runtime.registry, address)
-        own = self._runtime.store.keys.partition(self._runtime.registry.partition_of(address))
+        number = self._runtime.registry.partition_of(address)
         with reaching():
             found = cast("dict[bytes, bytes]", self._redis.hgetall(read.hash))
-            rejected, all_seen = self._rejected(own, address)
-            return {
-                "stored": {
-                    "version": int(found.get(b"version", b"0")),
-                    "status": found.get(b"status", b"").decode(),
-                },
-                "pools": [_pool(name, found) for name in _pools(read.spec)],
-                "timers": list(self._timers(own, address)),
-                "waiting": list(self._waiting(own, address)),
-                "held": list(self._held(own, address)),
-                "rejected": {"items": rejected, "complete": all_seen},
-            }
+            rejected, complete = self._rejected(number, address)
+        messages = list(islice(self._messages(number, address), _MESSAGES))
+        return {
+            "stored": {
+                "version": int(found.get(b"version", b"0")),
+                "status": found.get(b"status", b"").decode(),
+            },
+            "pools": [_pool(name, found) for name in _pools(read.spec)],
+            "timers": [
+                {**_message(place), "id": id_, "due": shapes.instant(place.since)}
+                for id_, place in self._where.timers_of(address)[:_MESSAGES]
+            ],
+            "waiting": [
+                {**_message(place), "since": shapes.instant(place.since)}
+                for place in messages
+                if place.kind == "inbox"
+            ],
+            "held": [_message(place) for place in messages if place.kind == "held"],
+            "rejected": {"items": rejected, "complete": complete},
+        }
 
-    def _timers(self, own: PartitionKeys, address: str) -> Iterator[Json]:
-        due = cast(
-            "list[tuple[bytes, float]]",
-            self._redis.zrange(own.timers, 0, _TIMERS - 1, withscores=True),
-        )
-        ids = [id_ for id_, _ in due]
-        messages = cast("Messages", self._redis.hmget(own.timer, ids) if ids else [])
-        for (id_, at), message in zip(due, messages, strict=True):
-            envelope = _read(message)
-            if envelope is not None and envelope.to == address:
-                yield {
-                    "id": id_.decode(), "command": envelope.type, "data": envelope.data,
-                    "due": shapes.instant(int(at)),
-                }  # fmt: skip
+    def _messages(self, number: int, address: str) -> Iterator[Place]:
+        return self._where.waiting(number, lambda envelope: envelope.to == address)
 
-    def _waiting(self, own: PartitionKeys, address: str) -> Iterator[Json]:
-        for id_, fields in cast("Entries", self._redis.xrange(own.inbox, count=_MESSAGES)):
-            envelope = _read(fields.get(b"message"))
-            if envelope is not None and envelope.to == address:
-                yield {
-                    "command_id": envelope.id, "command": envelope.type, "data": envelope.data,
-                    "from": envelope.sender or None,
-                    "since": shapes.instant(int(id_.partition(b"-")[0])),
-                }  # fmt: skip
-
-    def _held(self, own: PartitionKeys, address: str) -> Iterator[Json]:
-        """Messages that are held back because the entity, or its kind, is paused."""
-        kind, key = split_address(address)
-        stored = self._redis.lrange(own.held_for(kind, key), 0, _MESSAGES - 1)
-        for message in cast("list[bytes]", stored):
-            envelope = _read(message)
-            if envelope is not None:
-                yield {
-                    "command_id": envelope.id, "command": envelope.type, "data": envelope.data,
-                    "from": envelope.sender or None,
-                }  # fmt: skip
-
-    def _rejected(self, own: PartitionKeys, address: str) -> tuple[list[Json], bool]:
+    def _rejected(self, number: int, address: str) -> tuple[list[Json], bool]:
         """Stored results of rejected commands; the last to be forgotten, the newest, first."""
+        own = self._runtime.store.keys.partition(number)
         names = self._redis.scan_iter(f"{own.result('*')}", count=_PAGE)
         seen = self._redis.dbsize()
         keys = list(islice(cast("Iterator[bytes]", names), _RESULTS)) if seen <= _KEYS else []
@@ -118,11 +89,12 @@ def _rejection(result: Result, until_ms: int) -> Json:
     }
 
 
-def _read(message: bytes | None) -> Envelope | None:
-    try:
-        return read_envelope(message) if message else None
-    except Invalid:
-        return None
+def _message(place: Place) -> Json:
+    envelope = place.envelope
+    return {
+        "command_id": envelope.id, "command": envelope.type, "data": envelope.data,
+        "from": envelope.sender or None,
+    }  # fmt: skip
 
 
 def _pools(spec: KindSpec) -> list[str]:

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from wherry.errors import Fault, Invalid, NotFound, Rejected
-from wherry.gateway.dead import MOST, Verb, Wanted
+from wherry.gateway.dead import EVERY, MOST, Verb, Wanted
 from wherry.gateway.needs import dead_groups, last_line
 from wherry.gateway.shapes import Json
 from wherry.http.console.forms import read_form
@@ -21,6 +21,8 @@ from wherry.http.service import Service
 
 #: Letters on a page; the groups are those of as many as can be retried at once.
 _SHOWN = 100
+#: A sentence goes into a cookie.
+_LONGEST = 400
 _FILTERS = ("entity", "code", "error")
 _DONE = {"retry": "sent again", "drop": "dropped"}
 
@@ -38,7 +40,7 @@ class Done:
         parts = [f"{self.done} {'was' if self.done == 1 else 'were'} {_DONE[verb]}"]
         parts += [f"{self.gone} had gone meanwhile"] if self.gone else []
         parts += [f"{len(self.refused)} refused: {self.refused[0]}"] if self.refused else []
-        return f"{'; '.join(parts)}."
+        return f"{'; '.join(parts)[:_LONGEST]}."
 
 
 class DeadPages:
@@ -57,7 +59,8 @@ class DeadPages:
     def _listed(self, asked: Query) -> Json:
         every = self._service.dead.letters(MOST)["items"]
         wanted = Wanted(asked.text("entity"), asked.text("code"))
-        fitting = self._fitting(wanted, asked.text("error"), newest=True)
+        everything = wanted == EVERY and not asked.text("error")
+        fitting = every if everything else self._fitting(wanted, asked.text("error"), newest=True)
         return {
             "groups": dead_groups(every),
             "all_seen": len(every) < MOST,

@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from wherry.errors import Damaged, NotFound
-from wherry.gateway.history import history
+from wherry.gateway.history import History
 from wherry.gateway.populations import populations
 from wherry.gateway.shapes import Json
 from wherry.gateway.surroundings import Surroundings
@@ -23,6 +23,7 @@ class EntityPages:
     def __init__(self, service: Service, pages: Pages) -> None:
         self._service = service
         self._pages = pages
+        self._history = History(service.runtime)
         self._surroundings = Surroundings(service.runtime)
 
     async def kinds(self, request: Request) -> Response:
@@ -62,7 +63,7 @@ class EntityPages:
             "damaged": now.get("damaged"),
             "newest": now["version"],
             "why": self._service.why.of(address)["because"],
-            "history": history(runtime, address, version, _EVENTS) if version else none,
+            "history": self._history.of(address, version, _EVENTS) if version else none,
             **around,
             "commands": sorted(c.name for c in kind.commands.values() if not c.internal),
         }

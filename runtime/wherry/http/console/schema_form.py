@@ -108,7 +108,7 @@ def _value(one: Input, text: str) -> Any:
         return text
     try:
         return from_json(text)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         if one.shape == "number":
             return text  # the command's own check says it better
         raise Invalid("form", [Fault(f"/{one.name}", f"is not JSON: {error}")]) from None

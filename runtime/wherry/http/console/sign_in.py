@@ -13,6 +13,7 @@ from wherry.http.console.for_people import SIGN_IN
 from wherry.http.console.forms import read_form
 from wherry.http.console.pages import Pages, query
 from wherry.http.problems import Refused
+from wherry.http.security.callers import ANYBODY
 from wherry.http.security.cookie import SESSION
 from wherry.http.service import Service
 
@@ -33,11 +34,13 @@ class SignIn:
         """Let somebody in whose key opens something."""
         key = (await read_form(request)).need("key").strip()
         try:
-            await self._service.guard.caller(Headers({"authorization": f"Bearer {key}"}))
+            caller = await self._service.guard.caller(Headers({"authorization": f"Bearer {key}"}))
         except (Refused, UnicodeEncodeError):
             shown = {"refused": "This key opens nothing: it is mistyped, revoked or has ended."}
             return self._pages.show(request, "sign_in.html", shown, 401)
         response = RedirectResponse("/console", 303)
+        if caller is ANYBODY:  # nobody has to say who they are: then let nobody keep a secret here
+            return response
         response.set_cookie(
             SESSION, key, path="/console", httponly=True, samesite="strict",
             secure=request.url.scheme == "https",
