@@ -130,3 +130,17 @@ def test_whoami_says_who_where_and_why(wherry: Wherry, system: System) -> None:
     away = wherry("whoami", "--redis-url", "redis://:hunter2@127.0.0.1:1")
     assert (away.code, away.json["redis"]["user"]) == (7, None)
     assert "hunter2" not in away.out + away.err
+
+
+@pytest.mark.parametrize(("answer", "code"), [("n", 1), ("", 1), ("y", 0)])
+def test_what_destroys_asks_on_a_terminal(
+    answer: str, code: int, system: System, wherry: Wherry
+) -> None:
+    id_ = uuid.uuid4().hex
+    assert wherry("send", f"bomb/{id_}", "Light").code == 1
+    [letter] = wherry("dead", "list", "--entity", f"bomb/{id_}").json["items"]
+    words = [*COMMAND, "dead", "drop", letter["id"]]
+    shown = on_a_terminal(words, system.folder, keys=f"{answer}\n", once="[y/N]")
+    assert shown.code == code
+    assert f"Drop Light to bomb/{id_} for good?" in plain(shown)
+    assert wherry("dead", "show", letter["id"]).code == (4 if answer == "y" else 0)

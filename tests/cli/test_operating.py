@@ -115,7 +115,30 @@ def test_no_process_starts_on_a_server_that_evicts(
         done = wherry(*words, "--redis-url", server.url)
         assert done.code == 1
         assert "maxmemory-policy: allkeys-lru" in done.err
+    with Redis.from_url(server.url) as redis:
+        redis.config_set("appendonly", "no")
+    ill = wherry("doctor", "--redis-url", server.url)
+    assert ill.code == 1
+    wrong = {row["check"] for row in ill.json["checks"] if row["level"] == "wrong"}
+    assert wrong > {"maxmemory-policy", "appendonly"}
     server.kill()
+
+
+def test_doctor_misses_a_scheduler_that_does_not_keep_to_the_schedule(
+    wherry: Wherry, system: System
+) -> None:
+    [scheduler] = [child for child in system.children if "scheduler" in child.cmdline()]
+    scheduler.suspend()
+    try:
+        with Redis.from_url(system.redis_url) as redis:
+            redis.zincrby("rq:scheduler:scheduled_jobs", -1000, "sweep-wherry")
+        done = wherry("doctor")
+    finally:
+        scheduler.resume()
+    assert done.code == 1
+    wrong = {row["check"]: row["remedy"] for row in done.json["checks"] if row["level"] == "wrong"}
+    assert wrong.keys() == {"sweep", "scheduler"}
+    assert "wherry scheduler" in wrong["scheduler"]
 
 
 def test_what_ran_here_before_is_not_taken_for_running(tmp_path: Path) -> None:

@@ -54,6 +54,13 @@ ROWS = {
 #: Those that print data, in every format; of `fsck`, which finds nothing here, that is no line.
 READING = [row for row in ROWS if row not in {"deploy", "send", "saga start", "saga cancel"}]
 
+DESTRUCTIVE = [
+    ["dead", "drop", "{letter}"],
+    ["dead", "drop", "--all"],
+    ["dead", "retry", "--all"],
+    ["saga", "kill", "docking", "{saga}"],
+]
+
 
 @pytest.fixture(scope="module")
 def quick() -> Iterator[Forks]:
@@ -112,6 +119,21 @@ def test_what_can_be_read_has_three_formats(row: str, scene: Scene) -> None:
     assert table.code == 0
     assert table.out.strip()
     assert "\x1b" not in table.out, "no colour in a pipe"
+
+
+@pytest.mark.parametrize("words", DESTRUCTIVE, ids=" ".join)
+def test_what_destroys_asks_and_where_nobody_is_asked_it_is_not_done(
+    words: list[str], scene: Scene
+) -> None:
+    named = [word.format(**scene.names) for word in words]
+    refused = scene.run(*named)
+    assert (refused.code, refused.out) == (2, "")
+    assert "nobody is here to be asked" in refused.err
+    assert "--yes" in refused.err
+    dry = scene.run(*named, "--dry-run")
+    assert dry.code == 0
+    assert "would" in dry.out
+    assert scene.row("dead show").code == 0, "it is still there"
 
 
 def test_the_table_and_the_program_have_the_same_commands() -> None:
