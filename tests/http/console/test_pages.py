@@ -26,6 +26,7 @@ def paths(town: Town) -> dict[str, str]:
     letters = town.client.get("/v1/dead?entity=lamp/seen").json()["items"]
     return {
         "/console": "/console",
+        "/console/": "/console/",
         "/console/entities": "/console/entities",
         "/console/entities/{kind}": "/console/entities/port",
         "/console/entities/{kind}/{key}": "/console/entities/port/seen",
@@ -188,7 +189,11 @@ def test_an_action_leads_back_to_the_console_only(town: Town, back: str) -> None
     assert response.headers["location"] == "/console"
 
 
-def test_a_form_that_is_none_is_refused(town: Town) -> None:
+def test_a_form_that_is_none_is_refused_before_anything_is_done(town: Town, key: str) -> None:
+    town.post(f"/v1/boiler/{key}/Fail", {"how": "fatal"})
+    restart = f"/console/do/restart?entity=boiler/{key}"
+    assert town.post(restart, {}).status_code == 415
+    assert town.client.get(f"/v1/why/boiler/{key}").json()["status"] == "stopped"
     path = "/console/do/dead?verb=retry"
 
     assert town.post(path, {"id": "x"}).status_code == 415

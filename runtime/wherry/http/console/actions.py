@@ -7,7 +7,7 @@ from wherry.errors import Fault, Invalid
 from wherry.gateway import requests
 from wherry.gateway.problems import of_result
 from wherry.gateway.requests import Request as Command
-from wherry.http.console.forms import read_form
+from wherry.http.console.forms import Form, read_form
 from wherry.http.console.pages import back
 from wherry.http.problems import Refused
 from wherry.http.sending import Manner, deliver, manner
@@ -22,23 +22,24 @@ class Actions:
 
     async def restart(self, request: Request) -> Response:
         """Let a stopped entity go on."""
-        entity = _need(request, "entity")
+        form, entity = await read_form(request), _need(request, "entity")
         how = manner(self._service, request, 0)
         now_ms = await self._service.courier.clock.now_ms()
         command = requests.restart(self._service.runtime.registry, entity, now_ms, how.options)
         await self._service.read(self._service.attention.require_stopped, command)
-        return await self._tell(request, how, command, f"{entity} goes on.")
+        return await self._tell(form, how, command, f"{entity} goes on.")
 
     async def resume(self, request: Request) -> Response:
         """Let something that is paused go on."""
-        what = _need(request, "what")
+        form, what = await read_form(request), _need(request, "what")
         await self._service.read(self._service.pauses.resume, what)
-        return await _back(request, "Everything goes on." if what == "*" else f"{what} goes on.")
+        return back(form.back, "Everything goes on." if what == "*" else f"{what} goes on.")
 
     async def retry_call(self, request: Request) -> Response:
         """Make a call to the outside world once more."""
-        await self._service.read(self._service.effects.retry, _need(request, "id"))
-        return await _back(request, "The call is tried again.")
+        form, id_ = await read_form(request), _need(request, "id")
+        await self._service.read(self._service.effects.retry, id_)
+        return back(form.back, "The call is tried again.")
 
     async def cancel(self, request: Request) -> Response:
         """Let a saga turn back."""
@@ -53,15 +54,17 @@ class Actions:
         return await self._tell_saga(request, "Retry", "undoes again what it could not.")
 
     async def _tell_saga(self, request: Request, what: str, said: str) -> Response:
-        kind = self._service.views.saga_kind(_need(request, "saga"))
-        id_ = _need(request, "id")
+        form = await read_form(request)
+        name, id_ = _need(request, "saga"), _need(request, "id")
+        await self._service.read(self._service.views.saga, name, id_)  # there has to be one
+        address = f"{self._service.views.saga_kind(name)}/{id_}"
         how = manner(self._service, request, 0)
         now_ms = await self._service.courier.clock.now_ms()
         registry = self._service.runtime.registry
-        command = requests.command(registry, f"{kind}/{id_}", what, {}, now_ms, how.options)
-        return await self._tell(request, how, command, f"{id_} {said}")
+        command = requests.command(registry, address, what, {}, now_ms, how.options)
+        return await self._tell(form, how, command, f"{id_} {said}")
 
-    async def _tell(self, request: Request, how: Manner, command: Command, said: str) -> Response:
+    async def _tell(self, form: Form, how: Manner, command: Command, said: str) -> Response:
         """Send, wait, and go back; a refusal is shown as what it is."""
         delivered = await deliver(self._service, command, how)
         result = delivered.result
@@ -69,7 +72,7 @@ class Actions:
             said = f"It was sent as {delivered.command_id}, and nobody has answered yet."
         elif result.status != "done":
             raise Refused(of_result(result))
-        return await _back(request, said)
+        return back(form.back, said)
 
 
 def _need(request: Request, name: str) -> str:
@@ -78,8 +81,3 @@ def _need(request: Request, name: str) -> str:
     if not value:
         raise Invalid("action", [Fault(f"/{name}", "is missing")])
     return value
-
-
-async def _back(request: Request, said: str) -> Response:
-    """Go back to the page of the button."""
-    return back((await read_form(request)).back, said)

@@ -27,6 +27,7 @@ def console_routes(service: Service, pages: Pages) -> list[Guarded]:
         Guarded("/console/sign-in", get=anyone(sign_in.page), post=anyone(sign_in.enter)),
         Guarded("/console/sign-out", post=anyone(sign_in.leave)),
         Guarded("/console", get=read(home.show)),
+        Guarded("/console/", get=read(home.show)),
         Guarded("/console/entities", get=read(entities.kinds)),
         Guarded("/console/entities/{kind}", get=read(entities.listed)),
         Guarded("/console/entities/{kind}/{key}", get=read(entities.show)),
