@@ -17,6 +17,9 @@ from wherry.authoring.decisions import Asker
 from wherry.engine.envelope import Envelope, Problem, Result
 from wherry.engine.saga_state import Order, SagaState, StepState
 from wherry.engine.supervision import Attention
+from wherry.gateway.api_keys import ApiKey, ApiKeys
+from wherry.store import calls
+from wherry.store.client import Store, connect
 from wherry.store.pauses import Mark
 from wherry.workers.attempts import Note
 
@@ -162,7 +165,7 @@ def test_every_key_says_how_long_it_lives() -> None:
     [
         ("Envelope", Envelope), ("Result", Result), ("Problem", Problem), ("Saga state", SagaState),
         ("Step", StepState), ("Order", Order), ("Asker", Asker),
-        ("Attention", Attention), ("Mark", Mark), ("Note", Note),
+        ("Attention", Attention), ("Mark", Mark), ("Note", Note), ("API key", ApiKey),
     ],
 )  # fmt: skip
 def test_every_field_of_a_stored_json_value_is_documented(
@@ -183,6 +186,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Seen:
     with running(functions, workers=1) as system, watching(system.redis_url) as seen:
         with httpx.Client(base_url=system.url, timeout=20) as client:
             _use(client)
+            _come_in(client, system.redis_url)
         _wait_until_parked(system.redis_url)
         _find_the_rest(system.redis_url, seen)
     return seen
@@ -211,6 +215,21 @@ def _use(client: httpx.Client) -> None:
     time.sleep(0.5)  # RQ writes a little when nobody waits for it
 
 
+def _come_in(client: httpx.Client, url: str) -> None:
+    """Come in by a key, so that this is noted, and ask for what a caller may still send."""
+    store = Store(connect(url), "wherry")
+    key = ApiKeys(store).create("docs", ["read"])["key"]
+    said = client.get("/v1/port", headers={"Authorization": f"Bearer {key}"})
+    assert said.status_code == 200
+    store.call(calls.admit(store.keys, "anybody", store.now_ms(), 10, 1))
+    ends = time.monotonic() + 10
+    while not store.redis.exists(store.keys.api_keys_used):
+        assert time.monotonic() < ends, "nobody noted that the key was used"
+        time.sleep(0.05)
+        client.get("/v1/port", headers={"Authorization": f"Bearer {key}"})
+    store.redis.close()
+
+
 def _wait_until_parked(url: str) -> None:
     with Redis.from_url(url) as redis:
         ends = time.monotonic() + 30
@@ -227,6 +246,10 @@ def _find_the_rest(url: str, seen: Seen) -> None:
             seen.types.setdefault(name, type_)
             if type_ == "hash" and not name.startswith("rq:"):
                 names = {field.decode() for field in redis.hkeys(key)}
+                seen.fields.setdefault(name, set()).update(names)
+            if type_ == "stream":
+                entries = redis.xrange(key)
+                names = {field.decode() for _, fields in entries for field in fields}
                 seen.fields.setdefault(name, set()).update(names)
 
 
@@ -245,7 +268,7 @@ def _sections() -> list[Section]:
 def _fits(pattern: str, text: str) -> bool:
     """Whether a text is as a pattern with <placeholders> says."""
     parts = re.split(r"(<[^>]+>)", pattern)
-    loose = "<any>", "<timer id>", "<effect id>", "<address>"
+    loose = "<any>", "<caller>", "<timer id>", "<effect id>", "<address>"
     expression = "".join(
         re.escape(part) if not part.startswith("<") else ".+" if part in loose else "[^:]+"
         for part in parts
