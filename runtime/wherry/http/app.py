@@ -46,12 +46,12 @@ def build_app(service: Service, more: Sequence[BaseRoute] = ()) -> ASGIApp:
     rest = Starlette(routes=[*more], exception_handlers=HANDLERS, lifespan=life)
     rest.router.redirect_slashes = False
     pages = Pages(service)
-    routes = [*_routes(service, meters), *console_routes(service, pages)]
+    routes = [*api_routes(service, meters), *console_routes(service, pages)]
     opened = [route for route in routes if route.is_open]
     return ForPeople(Edge(Table(routes, rest), service, meters, opened), pages)
 
 
-def _routes(service: Service, meters: Meters) -> list[Guarded]:
+def api_routes(service: Service, meters: Meters) -> list[Guarded]:
     """Every route and its role. The first that fits wins: the particular before the general."""
     sagas, dead = Sagas(service), Dead(service)
     commands, entities = Commands(service), Entities(service)
