@@ -10,7 +10,7 @@ import wherry
 import wherry.testing
 from tests.docs.pages import DOCS, ROOT, name
 from tests.docs.reference import GENERATED
-from wherry.http.app import _routes
+from wherry.http.app import api_routes
 from wherry.http.metrics import Meters
 from wherry.http.problem_texts import TEXTS
 from wherry.http.service import Service
@@ -36,7 +36,7 @@ def test_the_http_page_names_every_route_and_no_other(fake_redis: Redis) -> None
     service = Service(_runtime(fake_redis))
     served = {
         (method, route.path)
-        for route in _routes(service, Meters(service))
+        for route in api_routes(service, Meters(service))
         for method in (route.methods or set()) & {"GET", "POST"}
     }
 

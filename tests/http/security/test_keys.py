@@ -183,9 +183,9 @@ def test_an_open_server_answers_only_for_names_of_this_machine(url: str) -> None
 
 def routes(namespace: Runtime) -> list[tuple[str, str, Any]]:
     """Method, path and door of everything that is served."""
-    from wherry.http.app import _routes
+    from wherry.http.app import api_routes
     from wherry.http.metrics import Meters
 
     service = Service(namespace)
-    found = _routes(service, Meters(service))
+    found = api_routes(service, Meters(service))
     return [(method, r.path, door) for r in found for method, door in r.doors.items()]
