@@ -6,6 +6,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
+from shlex import quote
 
 from wherry.gateway import shapes
 from wherry.gateway.attention import AttentionList
@@ -90,7 +91,7 @@ class Needs:
                 what = "commands are refused" if row["refuse"] else "paused"
                 yield Need(
                     "paused", row["what"], f"{what}{by}{why}", row["since"], row["held"],
-                    "Let it go on", f"wherry resume {row['what']}",
+                    "Let it go on", f"wherry resume {quote(row['what'])}",
                 )  # fmt: skip
 
     def _waiting(self) -> Iterator[Need]:

@@ -94,7 +94,9 @@ class Reasons:
                 yield Reason(
                     "held", f"its message is held back for {to}, {_behind(found)}", found.since,
                 )  # fmt: skip
-                yield from self.turns(found.partition)
+                # While it is paused nobody has to be there.
+                if to in self._resting[found.partition].holding.ready:
+                    yield from self.turns(found.partition)
             case "timer":
                 yield from self.timer(found)
             case _:
