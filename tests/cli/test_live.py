@@ -96,6 +96,8 @@ def test_a_saga_is_followed_to_its_end(system: System, wherry: Wherry, port: str
     assert shown.code == 8
     for said in (f"docking {id_}", "compensated", "undo: ", "vessel-not-registered"):
         assert said in plain(shown)
+    words[3] = "nobody"
+    assert on_a_terminal([*COMMAND, *words], system.folder).code == 4
 
 
 def test_a_saga_is_drawn_as_text_and_for_mermaid(wherry: Wherry, port: str) -> None:

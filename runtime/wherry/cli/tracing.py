@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from wherry.cli.failure import SAGA, Failed
-from wherry.cli.live import drawn, leaving
+from wherry.cli.live import Draw, drawn, leaving
 from wherry.cli.options import NOTHING, Common, Flag
 from wherry.cli.session import Session, session
-from wherry.errors import NotFound
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -99,10 +98,7 @@ class _Story:
         """The tree as it is now."""
         from wherry.cli.trees import saga_tree
 
-        try:
-            self._told += self._it.look()
-        except NotFound:  # its start is on its way
-            return ""
+        self._told += self._it.look()
         return saga_tree(self._it.shown, self._told, self._s.runtime.store.now_ms())
 
 
@@ -113,7 +109,8 @@ def watching_saga(s: Session, name: str, id_: str) -> Iterator[Look]:
 
     story = _Story(s, SagaTrace(s.views, name, id_))
     look_again = f"wherry saga trace {name} {id_} --follow"
-    with leaving(f"saga {name} {id_}", look_again), drawn(story.draw, wanted=_is_read(s)) as look:
+    draw = _gently(story.draw)
+    with leaving(f"saga {name} {id_}", look_again), drawn(draw, wanted=_is_read(s)) as look:
         yield look
 
 
@@ -134,8 +131,20 @@ def watching_command(s: Session, request: "Request", sent: "Sent") -> Iterator[L
         return command_tree(request.entity, name, sent.command_id, told)
 
     look_again = f"wherry command {request.entity} {sent.command_id}"
-    with leaving(request.entity, look_again), drawn(draw, wanted=_is_read(s)) as look:
+    with leaving(request.entity, look_again), drawn(_gently(draw), wanted=_is_read(s)) as look:
         yield look
+
+
+def _gently(draw: Draw) -> Draw:
+    """Draw nothing where something cannot be read: to look on must not change how it ends."""
+
+    def drawn_if_possible() -> "RenderableType":
+        try:
+            return draw()
+        except Exception:  # noqa: BLE001 - what was sent is on its way, whatever we fail to draw
+            return ""
+
+    return drawn_if_possible
 
 
 def _is_read(s: Session) -> bool:

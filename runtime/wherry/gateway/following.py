@@ -49,6 +49,7 @@ class Following:
     def _found(self, new: list[tuple[str, str]]) -> list[Json]:
         """Those that belong to us, with what their log says."""
         registry, keys = self._runtime.registry, self._runtime.store.keys
+        new = [(entity, version) for entity, version in new if registry.can_exist(entity)]
         pipe = self._runtime.redis.pipeline(transaction=False)
         for entity, version in new:
             own = keys.partition(registry.partition_of(entity))

@@ -76,7 +76,7 @@ def _row(rows: dict[str, dict[str, Any]], kind: str) -> dict[str, Any]:
 
 def _rate(before: Json, after: Json, seconds: float) -> Json:
     """One kind. Its time is that of what was handled meanwhile; if nothing was, of all."""
-    grown = {name: after[name] - before.get(name, 0) for name in (*_OUTCOMES, "took_us")}
+    grown = {name: max(after[name] - before.get(name, 0), 0) for name in (*_OUTCOMES, "took_us")}
     handled = sum(grown[name] for name in _OUTCOMES)
     timed, took = (handled, grown["took_us"]) if handled else (_handled(after), after["took_us"])
     return {
