@@ -138,8 +138,8 @@ local function is_unchanged(e, keys)
     return false
   end
   for _, t in ipairs(e.timers) do
-    local due = redis.call("ZSCORE", keys[2], t.id)
-    if (due and tonumber(due) or "") ~= (t.before ~= "" and tonumber(t.before) or "") then
+    local due = redis.call("ZSCORE", keys[2], t.id) or ""
+    if due ~= t.before and (due == "" or tonumber(due) ~= tonumber(t.before)) then
       return false
     end
   end

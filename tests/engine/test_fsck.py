@@ -6,7 +6,7 @@ import pytest
 from redis import Redis
 
 from tests.support import yard as y
-from tests.support.damage import LASTING, MENDABLE, furnish, key
+from tests.support.damage import LASTING, MENDABLE, TIMER, furnish, key
 from tests.support.forge import Dump, dump
 from tests.support.yard import Yard
 from wherry.codec import to_json
@@ -100,6 +100,20 @@ def test_a_timer_that_has_fired_is_no_finding_before_its_message_is_handled(yard
 
     assert found(yard) == []
     yard.settle()
+    assert found(yard) == []
+
+
+def test_numbers_of_any_size_are_only_wrong(yard: Yard) -> None:
+    yard.redis.hset(key("box:b"), mapping={"at": "9" * 5000, "snapshot": "-1"})
+    yard.redis.hset(key("box:c"), "version", "9" * 5000)
+    yard.redis.zadd(key("timers"), {TIMER: "inf"})
+    yard.redis.zadd(key("index:box"), {"b": "-inf", "c": "+inf"})
+
+    wrong = found(yard)
+
+    codes = {"changed-at", "snapshot", "timer-due", "index-time", "version"}
+    assert {finding.code for finding in wrong} == codes
+    assert {why for _, why in cure(yard.store, yard.registry, wrong, "")} == {""}
     assert found(yard) == []
 
 

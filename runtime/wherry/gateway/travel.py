@@ -5,6 +5,7 @@ What was is told by folding the log from its beginning: a second for some ten th
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, cast
@@ -33,8 +34,12 @@ _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[
 
 def state_at(runtime: Runtime, address: str, at: int | str) -> Json:
     """The state at a version, or at an instant. Raises NotFound, Invalid, Damaged."""
+    moment = _moment("at", at)
     read, newest = _find(runtime, address)
-    version = _version(runtime, read, newest, "at", at)
+    version = _version(runtime, read, newest, moment)
+    if not version and moment.at_ms is not None:
+        by = shapes.instant(moment.at_ms)
+        raise NotFound(f"{address}: nothing had happened to it by {by}")
     if not 1 <= version <= newest:
         raise NotFound(f"{address} has versions 1 to {newest}, not {version}")
     told = _told(read)
@@ -50,9 +55,9 @@ def difference(
     Version 0 is before the first event; `since` may be the later one. `next` is where the events
     go on that are left out. Raises NotFound, Invalid, Damaged.
     """
+    moments = [_moment("from", since), *([] if until is None else [_moment("to", until)])]
     read, newest = _find(runtime, address)
-    first = _version(runtime, read, newest, "from", since)
-    last = newest if until is None else _version(runtime, read, newest, "to", until)
+    first, last = ([_version(runtime, read, newest, m) for m in moments] + [newest])[:2]
     for name, version in (("from", first), ("to", last)):
         if version > newest:
             raise NotFound(f"{address} has versions 1 to {newest}, not {version} ({name})")
@@ -89,27 +94,34 @@ def _find(runtime: Runtime, address: str) -> tuple[EntityRead, int]:
     return read, int(found)
 
 
-def _version(runtime: Runtime, read: EntityRead, newest: int, name: str, said: int | str) -> int:
-    """The version that somebody means; of an instant the last one before it, or 0."""
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """What somebody means: a version, or an instant."""
+
+    version: int = 0
+    at_ms: int | None = None
+
+
+def _moment(name: str, said: int | str) -> _Moment:
+    """Read a version or an instant. Raises Invalid."""
     text = str(said)
     if _VERSION.fullmatch(text):
-        return int(text)
-    at_ms = _instant(name, text)
-    version = _last_before(runtime, read, newest, at_ms)
-    if not version and name == "at":
-        raise NotFound(f"{read.address}: nothing had happened to it by {shapes.instant(at_ms)}")
-    return version
-
-
-def _instant(name: str, text: str) -> int:
+        return _Moment(int(text))
     try:
         at = datetime.fromisoformat(text.upper()) if _INSTANT.fullmatch(text) else None
     except ValueError:
         at = None
     if at is None:
-        said = "must be a version, or an instant like 2026-11-22T10:00:00Z"
-        raise Invalid("query", [Fault(f"/{name}", f"{said}, not {text!r}")])
-    return max(0, (at - _EPOCH) // timedelta(milliseconds=1))
+        wanted = "must be a version, or an instant like 2026-11-22T10:00:00Z"
+        raise Invalid("query", [Fault(f"/{name}", f"{wanted}, not {text!r}")])
+    return _Moment(at_ms=max(0, (at - _EPOCH) // timedelta(milliseconds=1)))
+
+
+def _version(runtime: Runtime, read: EntityRead, newest: int, moment: _Moment) -> int:
+    """The version of a moment; of an instant the last one before it, or 0."""
+    if moment.at_ms is None:
+        return moment.version
+    return _last_before(runtime, read, newest, moment.at_ms)
 
 
 def _last_before(runtime: Runtime, read: EntityRead, newest: int, at_ms: int) -> int:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from wherry.engine.registry import Registry
 from wherry.store.client import Store
-from wherry.store.look import Place, Stored, read_entities, tell
+from wherry.store.look import Place, Stored, number, read_entities, tell
 from wherry.store.timing import Found, on_their_way, read_timers
 from wherry.store.told import Fault, Told, WantedTimer
 
@@ -92,7 +92,7 @@ def _missing(stored: Stored, told: Told) -> Fault | None:
         return Fault("log-missing", "its log is gone: there is nothing to rebuild it from")
     if version != stored.length:
         return Fault("log-gap", f"its log has {stored.length} entries, {version} can be read")
-    if said.isdecimal() and int(said) > version:
+    if (number(said) or 0) > version:
         return Fault("log-short", f"versions {version + 1} to {said} are missing at its end")
     if stored.last_id not in {"", f"{version}-0"}:
         stuck = f"its log gave the id {stored.last_id} last, so it takes no version {version + 1}"

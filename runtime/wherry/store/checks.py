@@ -1,13 +1,14 @@
 """Checks: what is stored of an entity against what its log tells. Nothing here talks to Redis."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
 
 from wherry.codec import from_json
 from wherry.store.cases import Case
+from wherry.store.look import number
 from wherry.store.repair import NOTHING, Extra
 
 _FIELDS = frozenset({"version", "status", "at", "state", "snapshot"})
@@ -54,6 +55,8 @@ class Finding:
     stored: Any = None
     rebuilt: Any = None
     cure: OfEntity | OfEffect | None = field(default=None, compare=False)
+    #: Of a field: where it is, as a JSON pointer.
+    path: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         """The finding as a sentence."""
@@ -65,53 +68,57 @@ def check(case: Case) -> Iterator[Finding]:
     if case.obstacle is not None:
         yield Finding(case.address, case.obstacle.code, case.obstacle.detail)
         return
-    for finding in (*_hash(case), *_indexes(case), *_timers(case)):
-        repairable = finding.code != "field-unknown"
-        cure = OfEntity(case.address) if repairable else None
-        yield Finding(
-            case.address, finding.code, finding.detail, finding.stored, finding.rebuilt, cure
-        )
+    for finding in (*check_hash(case), *_indexes(case), *_timers(case)):
+        cure = None if finding.code == "field-unknown" else OfEntity(case.address)
+        yield replace(finding, subject=case.address, cure=cure)
 
 
 def unlike(path: str, stored: Any, rebuilt: Any) -> Iterator[tuple[str, Any, Any]]:
-    """The places at which two JSON values differ."""
+    """The places at which two JSON values differ, as JSON pointers; a list is one value."""
     if isinstance(stored, dict) and isinstance(rebuilt, dict):
         for name in sorted(stored.keys() | rebuilt.keys()):
-            yield from unlike(f"{path}/{name}", stored.get(name), rebuilt.get(name))
+            pointer = name.replace("~", "~0").replace("/", "~1")
+            yield from unlike(f"{path}/{pointer}", stored.get(name), rebuilt.get(name))
     elif stored != rebuilt:
         yield path, stored, rebuilt
 
 
-def _found(code: str, detail: str, stored: Any = None, rebuilt: Any = None) -> Finding:
-    return Finding("", code, detail, stored, rebuilt)
+def _found(
+    code: str, detail: str, stored: Any = None, rebuilt: Any = None, path: str = ""
+) -> Finding:
+    return Finding("", code, detail, stored, rebuilt, path=path)
 
 
-def _differs(code: str, what: str, stored: Any, rebuilt: Any) -> Iterator[Finding]:
+def _differs(code: str, what: str, path: str, stored: Any, rebuilt: Any) -> Iterator[Finding]:
     if stored != rebuilt:
         said = "is not there" if stored is None else f"is {stored}"
         told = "nothing of it" if rebuilt is None else str(rebuilt)
-        yield _found(code, f"its {what} {said}, its log tells {told}", stored, rebuilt)
+        yield _found(code, f"its {what} {said}, its log tells {told}", stored, rebuilt, path)
 
 
 # -- the hash --------------------------------------------------------------------------------------
 
 
-def _hash(case: Case) -> Iterator[Finding]:
+def check_hash(case: Case) -> Iterator[Finding]:
+    """What its hash says, against its log; the findings have no subject yet."""
     stored, told = case.stored, case.known()
     if not stored.exists:
         return
     if not stored.hash:
-        yield _found("hash-missing", f"it has a log of {told.version} events, and no hash")
+        said = f"it has a log of {told.version} events, and no hash"
+        yield _found("hash-missing", said, None, told.version, "/version")
         return
-    yield from _differs("version", "version", _number(stored.version), told.version)
-    yield from _differs("changed-at", "last change", _number(stored.text("at")), told.at_ms)
-    yield from _differs("status", "status", stored.text("status"), told.status)
+    version, at = _number(stored.version), _number(stored.text("at"))
+    yield from _differs("version", "version", "/version", version, told.version)
+    yield from _differs("changed-at", "last change", "/at", at, told.at_ms)
+    yield from _differs("status", "status", "/status", stored.text("status"), told.status)
     yield from _state(case)
     yield from _pools(case)
     for name in stored.hash:
         text = name.decode(errors="replace")
         if text not in _FIELDS and not text.startswith("pool:"):
-            yield _found("field-unknown", f"nobody knows its field {text}; HDEL removes it")
+            said = f"nobody knows its field {text}; HDEL removes it"
+            yield _found("field-unknown", said, path=f"/{text}")
 
 
 def _state(case: Case) -> Iterator[Finding]:
@@ -120,9 +127,9 @@ def _state(case: Case) -> Iterator[Finding]:
     snapshot = stored.text("snapshot")
     if not snapshot and b"state" not in stored.hash:
         return
-    if not snapshot.isdecimal() or not 1 <= int(snapshot) <= told.version:
+    if not 1 <= (number(snapshot) or 0) <= told.version:
         said = f"its state is of version {snapshot or 'none'}, its log has {told.version}"
-        yield _found("snapshot", said, snapshot or None, told.version)
+        yield _found("snapshot", said, snapshot or None, told.version, "/snapshot")
         return
     data = stored.hash.get(b"state")
     if not told.kept or data == told.kept:
@@ -131,10 +138,11 @@ def _state(case: Case) -> Iterator[Finding]:
         found = from_json(data or b"")
     except (msgspec.DecodeError, UnicodeDecodeError):
         said = "its state is no JSON" if data is not None else "its state is not there"
-        yield _found("state", said, stored.text("state") or None, from_json(told.kept))
+        was = stored.text("state") or None
+        yield _found("state", said, was, from_json(told.kept), "/state")
         return
     for path, was, should in unlike("/state", found, from_json(told.kept)):
-        yield _found("state", f"{path} is {was}, its log tells {should}", was, should)
+        yield _found("state", f"{path} is {was}, its log tells {should}", was, should, path)
 
 
 def _pools(case: Case) -> Iterator[Finding]:
@@ -147,11 +155,11 @@ def _pools(case: Case) -> Iterator[Finding]:
     # A number that was never written counts as 0.
     there = {name: "0" for name, value in told.items() if value == "0"} | there
     for name in sorted(there.keys() | told.keys()):
-        yield from _differs("pool", name, there.get(name), told.get(name))
+        yield from _differs("pool", name, f"/{name}", there.get(name), told.get(name))
 
 
 def _number(text: str) -> int | str | None:
-    return int(text) if text.isdecimal() else text or None
+    return text or None if (found := number(text)) is None else found
 
 
 # -- indexes and timers ----------------------------------------------------------------------------

@@ -12,11 +12,13 @@ from wherry.engine.specs import KindSpec
 from wherry.store.client import reaching
 from wherry.store.keys import Keys
 from wherry.store.told import Entry, Hash, Told
+from wherry.store.walk import whole
 
 #: Entities that one round trip reads, and events of each; more of them come page by page.
-TOGETHER = 50
+TOGETHER = 100
 FIRST_EVENTS = 100
 PAGE = 1000
+_DIGITS = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,11 @@ class Stored:
     def exists(self) -> bool:
         """Whether there is a hash or a log."""
         return bool(self.hash or self.last_id or self.wrong)
+
+
+def number(text: str) -> int | None:
+    """A version or a time; None when it is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else None
 
 
 def place_of(registry: Registry, address: str) -> Place:
@@ -118,8 +125,7 @@ def log_of(redis: Redis, keys: Keys, stored: Stored) -> Iterator[Entry]:
 
 def tell(redis: Redis, keys: Keys, spec: KindSpec, stored: Stored) -> Told:
     """Read the whole log of an entity."""
-    snapshot = stored.text("snapshot")
-    told = Told(spec, stored.place.key, int(snapshot) if snapshot.isdecimal() else 0)
+    told = Told(spec, stored.place.key, number(stored.text("snapshot")) or 0)
     told.read(log_of(redis, keys, stored))
     return told
 
@@ -129,7 +135,7 @@ def _stored(place: Place, hash_: Any, info: Any, first: Any, scores: dict[str, A
     if isinstance(info, ResponseError):
         wrong = wrong or ("log" if "no such key" not in str(info).lower() else "")
         info, first = {}, []
-    found = {status: int(at) for status, at in scores.items() if isinstance(at, float)}
+    found = {status: whole(at) for status, at in scores.items() if isinstance(at, float)}
     if any(isinstance(at, ResponseError) for at in scores.values()):
         wrong = wrong or "index"
     last_id = info.get("last-generated-id", b"").decode()

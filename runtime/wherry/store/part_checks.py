@@ -23,7 +23,7 @@ from wherry.store.keys import PartitionKeys
 from wherry.store.known import ONCE
 from wherry.store.repair import TRIES, Extra
 from wherry.store.told import TICK
-from wherry.store.walk import fields, members
+from wherry.store.walk import fields, members, whole
 
 Wants = Callable[[str], bool]
 
@@ -82,7 +82,7 @@ class PartChecks:
         for id_ in names:
             due, message, need = next(found), next(found), next(found)
             if (due is None) is stray:
-                yield from self._timer(id_, None if due is None else int(due), message, need)
+                yield from self._timer(id_, None if due is None else whole(due), message, need)
 
     def _timer(
         self, id_: str, due: int | None, message: bytes | None, need: Any

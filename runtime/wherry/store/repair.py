@@ -159,8 +159,7 @@ def _timers(case: Case, extra: Extra) -> Iterator[tuple[Arg, Arg, Arg, Arg]]:
 
 
 def _due(found: Found, id_: str) -> Arg:
-    due = found[id_].due_ms
-    return "" if due is None else due
+    return found[id_].words
 
 
 def _word(word: Any) -> str:

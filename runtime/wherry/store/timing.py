@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, cast
 
 from redis import Redis
@@ -12,6 +13,7 @@ from wherry.errors import Invalid
 from wherry.store.client import reaching
 from wherry.store.keys import Keys
 from wherry.store.look import Place
+from wherry.store.walk import whole
 
 _PAGE = 1000
 _Entries = list[tuple[bytes, Mapping[bytes, bytes]]]
@@ -21,8 +23,20 @@ _Entries = list[tuple[bytes, Mapping[bytes, bytes]]]
 class SetTimer:
     """What is stored of a timer; None for what is not there."""
 
-    due_ms: int | None
+    score: float | None
     message: bytes | None
+
+    @property
+    def due_ms(self) -> int | None:
+        """When it is due."""
+        return None if self.score is None else whole(self.score)
+
+    @property
+    def words(self) -> str:
+        """Its score as Redis writes it; empty when there is none."""
+        if self.score is None:
+            return ""
+        return str(int(self.score)) if isfinite(self.score) else str(self.score)
 
     def is_for(self, address: str) -> bool:
         """Whether its message can be read, and is for this entity."""
@@ -74,7 +88,7 @@ def _found(ids: Iterable[str], replies: Any) -> Found | None:
     if isinstance(dues, ResponseError) or isinstance(messages, ResponseError):
         return None
     rows = zip(ids, dues, messages, strict=True)
-    return {id_: SetTimer(None if due is None else int(due), text) for id_, due, text in rows}
+    return {id_: SetTimer(due, text) for id_, due, text in rows}
 
 
 def _inbox(redis: Redis, inbox: str) -> Iterable[bytes]:

@@ -1,6 +1,7 @@
 """Reading large keys page by page, while others write to them."""
 
 from collections.abc import Callable, Iterator
+from math import isfinite
 from typing import Any, cast
 
 from redis import Redis
@@ -9,6 +10,7 @@ from wherry.store.client import reaching
 
 #: Members of a large key, or keys, that one round trip looks at.
 PAGE = 500
+_FOREVER = 10**15
 
 Pairs = list[tuple[bytes, Any]]
 
@@ -22,7 +24,12 @@ def keys_like(redis: Redis, pattern: str) -> Iterator[list[str]]:
 def members(redis: Redis, zset: str) -> Iterator[dict[str, int]]:
     """The members of a sorted set with their scores."""
     for page in _pages(lambda at: redis.zscan(zset, at, count=PAGE)):
-        yield {name.decode(errors="replace"): int(score) for name, score in page}
+        yield {name.decode(errors="replace"): whole(score) for name, score in page}
+
+
+def whole(score: float) -> int:
+    """A score as the time that it has to be; one without an end is as late as can be."""
+    return int(score) if isfinite(score) else (_FOREVER if score > 0 else 0)
 
 
 def fields(redis: Redis, hash_: str) -> Iterator[dict[str, bytes]]:
