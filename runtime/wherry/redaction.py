@@ -47,7 +47,7 @@ class Redactor:
     def shown_json(self, text: bytes | str) -> Any:
         """JSON text as it may be shown: plain values; text that is no JSON is hidden as a whole."""
         try:
-            return self.shown(msgspec.json.decode(text))
+            return self.shown(msgspec.json.decode(text)) if text else {}
         except (msgspec.DecodeError, UnicodeError):
             return HIDDEN
 

@@ -218,7 +218,7 @@ class Turn:
         except (Rejected, Invalid, NotFound, _WrongVersion) as error:
             if envelope.type == ANSWER and envelope.sender:  # nobody hears a no to an answer
                 return self._fail(delivery, record, error)
-            outgoing = self._out().answer(envelope, delivery.root, _refusal(error))
+            outgoing = self._out().answer(envelope, delivery.root, self._refused(error, envelope))
             outcome = "rejected"
         except Exception as error:  # noqa: BLE001 - a handler may raise anything; the turn goes on
             return self._fail(delivery, record, error)
@@ -312,6 +312,14 @@ class Turn:
             Silence.of(record).broken(outgoing, envelope, self.changes.now_ms)
         self._release(outgoing)
         return "failed"
+
+    def _refused(self, error: Exception, envelope: Envelope) -> Result:
+        """The answer to who sent something that is refused, without what nobody should read."""
+        result = _refusal(error)
+        if result.problem and result.problem.detail:
+            detail = self.registry.redactor.scrubbed(result.problem.detail, bytes(envelope.data))
+            result.problem = msgspec.structs.replace(result.problem, detail=detail)
+        return result
 
     def _fit_to_show(self, text: str, record: Record, envelope: Envelope) -> str:
         """What an error says, without values that nobody should read: it may quote some."""

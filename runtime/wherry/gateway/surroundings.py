@@ -44,17 +44,25 @@ class Surroundings:
             },
             "pools": [_pool(name, found) for name in _pools(read.spec)],
             "timers": [
-                {**_message(place), "id": id_, "due": shapes.instant(place.since)}
+                {**self._message(place), "id": id_, "due": shapes.instant(place.since)}
                 for id_, place in self._where.timers_of(address)[:_MESSAGES]
             ],
             "waiting": [
-                {**_message(place), "since": shapes.instant(place.since)}
+                {**self._message(place), "since": shapes.instant(place.since)}
                 for place in messages
                 if place.kind == "inbox"
             ],
-            "held": [_message(place) for place in messages if place.kind == "held"],
+            "held": [self._message(place) for place in messages if place.kind == "held"],
             "rejected": {"items": rejected, "complete": complete},
         }
+
+    def _message(self, place: Place) -> Json:
+        envelope = place.envelope
+        data = self._runtime.registry.redactor.shown_json(bytes(envelope.data))
+        return {
+            "command_id": envelope.id, "command": envelope.type, "data": data,
+            "from": envelope.sender or None,
+        }  # fmt: skip
 
     def _messages(self, number: int, address: str) -> Iterator[Place]:
         return self._where.waiting(number, lambda envelope: envelope.to == address)
@@ -87,14 +95,6 @@ def _rejection(result: Result, until_ms: int) -> Json:
         **shapes.command_status(result.command_id, result),
         "forgotten_at": shapes.instant(until_ms),
     }
-
-
-def _message(place: Place) -> Json:
-    envelope = place.envelope
-    return {
-        "command_id": envelope.id, "command": envelope.type, "data": envelope.data,
-        "from": envelope.sender or None,
-    }  # fmt: skip
 
 
 def _pools(spec: KindSpec) -> list[str]:

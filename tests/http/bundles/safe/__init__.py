@@ -73,7 +73,7 @@ def open_(safe: Safe, command: Open, ctx: Context) -> Accepted[None]:
         turn = Tell(LockKind.ref(ctx.new_id()), Turn(command.access_token))
         return accept(command, reply=None, sends=(turn,))
     if command.how == "reject":
-        raise Rejected("wrong-token", "it does not fit")
+        raise Rejected("wrong-token", f"{command.access_token} does not fit")
     raise RuntimeError(f"{command.access_token} does not open {safe.combination}: {command!r}")
 
 
