@@ -72,7 +72,7 @@ def serve() -> None:
             if child == 0:
                 _be_the_command(json.loads(asked), out.fileno(), err.fileno())
             _, status = os.waitpid(child, 0)
-            said = {"code": os.waitstatus_to_exitcode(status)}
+            said: dict[str, int | str] = {"code": os.waitstatus_to_exitcode(status)}
             for name, file in (("out", out), ("err", err)):
                 file.seek(0)
                 said[name] = file.read().decode()
