@@ -1,7 +1,8 @@
 """Redaction: values that nobody should read over a shoulder are shown and logged as `***`.
 
 A field is one of them by its name, or a word of it: `token`, `tokens`, `payment_token` and
-`paymentToken` all are. What is stored is never changed: an event, a message or a dead letter keeps its values.
+`paymentToken` all are. What is stored is never changed: an event, a message or a dead letter keeps
+its values.
 """
 
 import re
