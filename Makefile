@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/.installed
 READY := $(VENV)/.ready
 
 # Everything is phony: lua, tests and functions are also folders, and make would find them up to date.
-.PHONY: help setup fmt check lint types lua test test-unit chaos cover demo load bench docs acl constraints clean
+.PHONY: help setup fmt check lint types lua test test-unit chaos cover demo load fuzz bench docs acl constraints clean
 
 help:
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */\1|/' \
@@ -70,6 +70,9 @@ demo: $(INSTALLED)  ## vessels dock, orders are paid and shipped, what fails goe
 
 load: $(READY)  ## locust on a system of its own; LOAD_SECONDS, LOAD_USERS, ... are in loadtests/run.py
 	$(BIN)/python -m loadtests.run
+
+fuzz: $(READY)  ## requests made from the OpenAPI document, every check of schemathesis; FUZZ_SECONDS, FUZZ_SEED
+	$(BIN)/python -m tests.http.fuzz
 
 bench: $(READY)  ## throughput as a ratio to the floor, latencies, costs; and whether a command's cost stays flat
 	$(BIN)/python -m loadtests.bench

@@ -63,9 +63,10 @@ class Schemas:
 _SECONDS = "[0-9]{1,8}([.][0-9]{1,6})?S"
 _CLOCK = f"T([0-9]{{1,8}}H([0-9]{{1,8}}M)?({_SECONDS})?|[0-9]{{1,8}}M({_SECONDS})?|{_SECONDS})"
 _SPAN: Json = {"type": "string", "pattern": f"^-?P([0-9]{{1,8}}D({_CLOCK})?|{_CLOCK})$"}
+_LONGEST_S = timedelta.max.days * 86_400 - 86_400
 _SAID: dict[Any, list[Json]] = {
     datetime: [{"type": "string", "format": "date-time"}],
-    timedelta: [_SPAN, {"type": "number"}],
+    timedelta: [_SPAN, {"type": "number", "minimum": -_LONGEST_S, "maximum": _LONGEST_S}],
 }
 
 
