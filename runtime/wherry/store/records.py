@@ -1,6 +1,8 @@
 """Reading an entity: its hash, and the events that its stored state does not hold yet."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -57,6 +59,19 @@ def to_record(redis: Redis, read: EntityRead, found: Hash) -> Record:
 def from_log(redis: Redis, read: EntityRead, found: Hash) -> Record:
     """Build the record of an entity as its log alone tells it; only pools come from the hash."""
     return to_record(redis, read, found | {b"snapshot": b"0"} if found else found)
+
+
+def forget_states(redis: Redis, keys: Keys, registry: Registry, addresses: Iterable[str]) -> None:
+    """Let the logs of entities count alone, until a turn or a repair writes their states again.
+
+    Whoever reads one meanwhile folds its log: so no code takes the state of other code for its own.
+    """
+    rest = iter(addresses)
+    while some := list(islice(rest, 500)):
+        pipe = redis.pipeline(transaction=False)
+        for address in some:
+            pipe.hdel(entity_reads(keys, registry, address).hash, "state", "snapshot")
+        pipe.execute()
 
 
 def fold_event(spec: KindSpec, state: Any, fields: Hash) -> Any:
