@@ -58,7 +58,7 @@ def api_routes(service: Service, meters: Meters) -> list[Guarded]:
     health, reference = Health(service), Reference(service)
     attention, effects = Attention(service), Effects(service)
     operators = Operators(service)
-    paused, why = Paused(service), Why(service)
+    paused, why, queues = Paused(service), Why(service), Queues(service)
     return [
         Guarded("/v1/sagas/{name}", get=read(sagas.listed), post=invoke(sagas.start)),
         Guarded("/v1/sagas/{name}/{id}", get=read(sagas.show)),
@@ -72,7 +72,8 @@ def api_routes(service: Service, meters: Meters) -> list[Guarded]:
         Guarded("/v1/effects/{id}/retry", post=operate(effects.retry)),
         Guarded("/v1/effects/{id}/resolve", post=operate(effects.resolve)),
         Guarded("/v1/breakers", get=read(effects.breakers)),
-        Guarded("/v1/queues", get=read(Queues(service).listed)),
+        Guarded("/v1/queues", get=read(queues.listed)),
+        Guarded("/v1/queues/unanswered", get=read(queues.unanswered)),
         Guarded("/v1/paused", get=read(paused.listed), post=operate(paused.pause)),
         Guarded("/v1/paused/resume", post=operate(paused.resume)),
         Guarded("/v1/audit", get=operate(operators.audit)),

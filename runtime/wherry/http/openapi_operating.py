@@ -81,6 +81,14 @@ PATHS: Json = {
         _object("what", what=_TEXT),
         response("It goes on", _object("what status", what=_TEXT, status=_TEXT)),
     )},
+    "/v1/queues/unanswered": {"get": _get(
+        "queues.unanswered", "process", "Commands that were taken, and have no answer yet",
+        parts.refs("Limit"), response("By partition", _object(
+            "items complete", complete=_FLAG, items={"type": "array", "items": _object(
+                "command_id partition unblock", command_id=_TEXT, partition=_COUNT, unblock=_TEXT,
+            )},
+        )),
+    )},
     "/v1/why/{id}": {"get": _why("why.id", [_ID])},
     "/v1/why/{kind}/{key}": {"get": _why("why.entity", [_KIND, parts.KEY])},
 }  # fmt: skip
