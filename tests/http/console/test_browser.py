@@ -30,7 +30,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def context(browser: Browser, town: Town) -> Iterator[BrowserContext]:
     with browser.new_context(base_url=town.url, color_scheme="light") as made:
-        made.set_default_timeout(20_000)
+        made.set_default_timeout(60_000)  # a machine may be busy
         yield made
 
 
