@@ -7,24 +7,22 @@ never read from Redis: whoever can write there could run anything here.
 """
 
 import hashlib
-import importlib
-import logging
 import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
 from pathlib import Path
-from types import ModuleType
 
 from wherry.authoring.app import App
+from wherry.codec import forget_types
 from wherry.errors import Misconfigured
+from wherry.importing import forget, import_apps, look_first_in
 from wherry.store import library
-
-log = logging.getLogger(__name__)
 
 #: How many versions a machine keeps.
 KEPT = 10
@@ -49,16 +47,17 @@ class CodeFolders:
 
     def find(self, version: str, names: Sequence[str]) -> Path | None:
         """The folder that holds these bundles in this version; None when there is none."""
+        if not all(map(_is_plain, [version, *names])):  # Redis says them: they lead nowhere else
+            return None
         for folder in (self.functions, self.copies / version):
-            there = all((folder / name).is_dir() for name in names)
-            if there and fingerprint(folder, names) == version:
+            if _holds(folder, version, names):
                 return folder
         return None
 
     def keep(self, bundles: Bundles) -> Path:
-        """Keep a copy, and only so many. Raises OSError."""
+        """Keep a copy, and only so many. Raises OSError; Misconfigured if the files are others."""
         target = self.copies / bundles.code
-        if not target.is_dir():
+        if not _holds(target, bundles.code, bundles.names):
             self.copies.mkdir(parents=True, exist_ok=True)
             _copy(bundles, target)
         os.utime(target)
@@ -86,9 +85,12 @@ def load_bundles(folder: Path, named: Sequence[str] = ()) -> Bundles:
             f"no bundle in {folder}: each is a folder with __init__.py that exports `app`"
         )
     names = tuple(path.name for path in found)
-    _look_first_in(folder, names)
-    apps = [_import_app(name, folder) for name in names]
-    return Bundles(reduce(add, apps), names, fingerprint(folder, names), folder)
+    code = fingerprint(folder, names)
+    apps = import_apps(folder, names)
+    if fingerprint(folder, names) != code:
+        forget(folder)
+        raise Misconfigured(f"the files of {folder} changed while they were imported: once more")
+    return Bundles(reduce(add, apps), names, code, folder)
 
 
 def reload_bundles(old: Bundles, folder: Path, named: Sequence[str] = ()) -> Bundles:
@@ -96,25 +98,38 @@ def reload_bundles(old: Bundles, folder: Path, named: Sequence[str] = ()) -> Bun
 
     Raises Misconfigured; then the old ones are what is imported.
     """
-    before = _forget(old.folder)
+    before = forget(old.folder)
+    forget_types()
     try:
         return load_bundles(folder, named)
     except Misconfigured:
-        _forget(folder)
-        _look_first_in(old.folder, ())
+        forget(folder)
+        look_first_in(old.folder, ())
         sys.modules.update(before)
         raise
+
+
+def require_unchanged(bundles: Bundles, copy: Path | None = None) -> None:
+    """Raises Misconfigured unless its files, or a copy of them, are what was imported."""
+    if not _holds(copy or bundles.folder, bundles.code, bundles.names):
+        raise Misconfigured(
+            f"the files of {bundles.folder} have changed since they were imported: once more"
+        )
 
 
 def fingerprint(folder: Path, names: Iterable[str]) -> str:
     """Return 12 hex digits that change when any file of the bundles does, or our Lua library.
 
-    Modules that lie beside the bundles belong to each of them.
+    Modules that lie beside the bundles belong to each of them. Raises Misconfigured when a file
+    cannot be read.
     """
     digest = hashlib.sha256(library.digest())
-    for path in _files(folder, names):
-        digest.update(str(path.relative_to(folder)).encode() + b"\0")
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    try:
+        for path in _files(folder, names):
+            digest.update(str(path.relative_to(folder)).encode() + b"\0")
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    except OSError as error:
+        raise Misconfigured(f"a file of the bundles cannot be read: {error}") from None
     return digest.hexdigest()[:12]
 
 
@@ -128,6 +143,17 @@ def _files(folder: Path, names: Iterable[str]) -> Iterator[Path]:
                 yield path
 
 
+def _is_plain(name: str) -> bool:
+    return name not in {"", ".", ".."} and not {"/", "\\", "\0"} & set(name)
+
+
+def _holds(folder: Path, version: str, names: Sequence[str]) -> bool:
+    there = all((folder / name).is_dir() for name in names)
+    with suppress(Misconfigured):
+        return there and fingerprint(folder, names) == version
+    return False
+
+
 def _copy(bundles: Bundles, target: Path) -> None:
     """Copy beside, then rename: whoever looks finds all of it, or nothing."""
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".copying-") as name:
@@ -136,46 +162,10 @@ def _copy(bundles: Bundles, target: Path) -> None:
             copy = made / path.relative_to(bundles.folder)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
+        require_unchanged(bundles, made)
+        shutil.rmtree(target, ignore_errors=True)  # somebody has changed that one
         try:
             made.rename(target)
         except OSError:
             if not target.is_dir():  # else somebody else was first, with the same files
                 raise
-
-
-def _look_first_in(folder: Path, names: Iterable[str]) -> None:
-    """Import from this folder from now on; what has the same name elsewhere is no bundle of it."""
-    root = str(folder.resolve())
-    sys.path[:] = [root, *(path for path in sys.path if path != root)]
-    for name in names:
-        module = sys.modules.get(name)
-        if module is not None and not _is_in(module, root):
-            for other in [n for n in sys.modules if n == name or n.startswith(f"{name}.")]:
-                del sys.modules[other]
-
-
-def _is_in(module: ModuleType, root: str) -> bool:
-    return str(getattr(module, "__file__", None) or "").startswith(root + os.sep)
-
-
-def _forget(folder: Path) -> dict[str, ModuleType]:
-    """Let the modules of a folder be imported anew; return them."""
-    root = str(folder.resolve())
-    gone = {name: module for name, module in sys.modules.items() if _is_in(module, root)}
-    for name in gone:
-        del sys.modules[name]
-    sys.path[:] = [path for path in sys.path if path != root]
-    importlib.invalidate_caches()
-    return gone
-
-
-def _import_app(name: str, folder: Path) -> App:
-    try:
-        app = getattr(importlib.import_module(name), "app", None)
-    except Exception as error:
-        raise Misconfigured(f"bundle {name} in {folder} cannot be imported: {error!r}") from error
-    if not isinstance(app, App):
-        raise Misconfigured(
-            f"bundle {name} in {folder} exports no `app`: write app = App([...]) in it"
-        )
-    return app

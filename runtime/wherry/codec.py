@@ -157,6 +157,12 @@ def _hints(of: type) -> dict[str, Any]:
     return {field.name: hints[field.name] for field in fields(of)}
 
 
+def forget_types() -> None:
+    """Let go of types that nobody else needs any more: code was imported anew."""
+    codec_of.cache_clear()  # type: ignore[attr-defined]
+    _hints.cache_clear()
+
+
 # What a type knows about field names: None when anything goes, a mapping for an object
 # (field -> what its value knows), a one-element list for an array, such a tuple for a mapping.
 _Known = Any

@@ -26,6 +26,7 @@ class Runtime:
     """Everything that a process needs to take part in one namespace.
 
     `folders` is where it finds other versions of its code; without it, it keeps what it has.
+    `obstacle` is why the code that is deployed cannot be used here, as long as it cannot.
     """
 
     url: str
@@ -35,6 +36,7 @@ class Runtime:
     registry: Registry
     bundles: Bundles
     folders: CodeFolders | None = None
+    obstacle: str = ""
 
 
 def open_runtime(
@@ -89,8 +91,11 @@ def catch_up(runtime: Runtime) -> bool:
     try:
         found = take_code(runtime, version, _names(known))
     except Misconfigured as error:
-        log.warning("version %s is deployed, and cannot be used here: %s", version, error)
+        if str(error) != runtime.obstacle:  # it is tried again and again
+            log.warning("version %s is deployed, and cannot be used here: %s", version, error)
+        runtime.obstacle = str(error)
         return False
+    runtime.obstacle = ""
     if found:
         log.info("version %s is deployed, and is used from now on", version)
     return found

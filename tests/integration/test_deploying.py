@@ -213,7 +213,9 @@ def test_of_two_deployments_at_once_one_is_told(
 
     def meanwhile(new: Runtime) -> Any:
         monkeypatch.setattr(deployment, "_keep", keep)
+        tallies.write(new.bundles.folder, tallies.CLEARING)
         deploy(clearing)
+        tallies.write(new.bundles.folder, tallies.DOUBLED)
         return keep(new)
 
     monkeypatch.setattr(deployment, "_keep", meanwhile)

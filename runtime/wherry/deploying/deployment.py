@@ -1,18 +1,21 @@
 """A deployment: looked at, then carried out in one step that any reader sees whole or not at all.
 
 1. Faults of the bundles, and a server that would lose data, refuse it.
-2. Everything that is stored is read with the new code; what it cannot take refuses it.
-3. Library and record are replaced in one transaction. The library names the version whose turns
+2. Everything that is stored is read with the new code; what it cannot take refuses it. Then once
+   more what has changed since: that takes long no more.
+3. Entities whose folds have changed lose their stored states: from here on any code folds the logs.
+4. Library and record are replaced in one transaction. The library names the version whose turns
    it takes, so that from here on no worker with other code can store anything; workers and HTTP
    processes notice, and take the new code.
-4. What changed since step 2 began is read once more. If that breaks, step 3 is taken back.
-5. Entities whose folds have changed get their state written anew.
+5. What changed since step 2 is read a last time. If that breaks, step 4 is taken back.
+6. Entities whose folds have changed get their state written anew.
 """
 
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from wherry.bundles import require_unchanged
 from wherry.deploying.changes import Change, changes
 from wherry.deploying.contract import contract_of
 from wherry.deploying.replaying import Progress, Replayed, replay
@@ -21,6 +24,7 @@ from wherry.engine.registry import Registry
 from wherry.errors import Misconfigured, WherryError
 from wherry.store import library, releases
 from wherry.store.client import reaching
+from wherry.store.records import forget_states
 from wherry.store.releases import Release
 from wherry.store.repair import repair_many
 from wherry.store.server_check import require_safe
@@ -97,15 +101,26 @@ def deploy(
     if preview.replayed.breaks and not force:
         raise Breaking(preview)
     kept = _keep(runtime)
+    stale = {*preview.replayed.stale, *_look_again(runtime, preview, began_ms, force=force).stale}
+    with reaching():
+        forget_states(runtime.redis, runtime.store.keys, runtime.registry, stale)
     release = _release(runtime, preview.before, back_to)
     _install(runtime, release, preview.before)
-    again = replay(runtime.store, runtime.registry, since_ms=began_ms - LONGEST_TURN_MS)
-    if again.breaks and not force:
+    try:
+        stale |= {*_look_again(runtime, preview, began_ms, force=force).stale}
+    except Breaking:
         _take_back(runtime, preview.before, release)
-        raise Breaking(replace(preview, replayed=again))
-    stale = sorted({*preview.replayed.stale, *again.stale})
-    mended = repair_many(runtime.store, runtime.registry, stale, code=release.version)
+        raise
+    mended = repair_many(runtime.store, runtime.registry, sorted(stale), code=release.version)
     return Deployed(release, preview, sum(1 for one in mended if one.count), kept)
+
+
+def _look_again(runtime: Runtime, preview: Preview, since_ms: int, *, force: bool) -> Replayed:
+    """Look at what has changed since a look began. Raises Breaking."""
+    again = replay(runtime.store, runtime.registry, since_ms=since_ms - LONGEST_TURN_MS)
+    if again.breaks and not force:
+        raise Breaking(replace(preview, replayed=again))
+    return again
 
 
 def go_back(runtime: Runtime) -> Release:
@@ -162,8 +177,10 @@ def _take_back(runtime: Runtime, before: Release | None, release: Release) -> No
 
 
 def _keep(runtime: Runtime) -> Path | None:
+    """Keep a copy of the code. Raises Misconfigured when its files are not what was looked at."""
     if runtime.folders is None:
         return None
+    require_unchanged(runtime.bundles)
     try:
         return runtime.folders.keep(runtime.bundles)
     except OSError as error:

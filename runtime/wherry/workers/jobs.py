@@ -69,7 +69,7 @@ def pump(namespace: str) -> int:
     job = get_current_job()
     name = f"{socket.gethostname()}.{os.getpid()}.{job.id[:8] if job else 'direct'}"
     handled = 0
-    while True:
+    while wait_for_code(place):
         pump = Pump(
             runtime.store, runtime.registry, name, place.options, place.stopping,
             lambda pumps: _scale_out(place, pumps), runtime.bundles.code,
@@ -78,8 +78,9 @@ def pump(namespace: str) -> int:
         pump.run()
         handled += pump.handled
         ensure_pump(place)
-        if not pump.outdated or not wait_for_code(place):
-            return handled
+        if not pump.outdated:
+            break
+    return handled
 
 
 def sweep(namespace: str) -> int:
