@@ -1,5 +1,6 @@
 """Asking before something is lost: on a terminal; elsewhere `--yes` has to say it."""
 
+import os
 import sys
 from dataclasses import dataclass
 from typing import Annotated
@@ -26,7 +27,8 @@ def confirmed(question: str, subject: str, consent: Consent) -> None:
     """Return when somebody agrees. Raises Failed otherwise."""
     if consent.yes:
         return
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    somebody = sys.stdin.isatty() and sys.stderr.isatty() and not os.environ.get("CI")
+    if not somebody:
         raise usage(subject, "nobody is here to be asked", "the same with --yes, or with --dry-run")
     print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
