@@ -25,7 +25,8 @@ class Following:
         self._correlation = correlation
         partitions = range(runtime.registry.partitions)
         feeds = [runtime.store.keys.partition(number).feed for number in partitions]
-        self._positions = dict.fromkeys(feeds, f"{since_ms}-0")
+        # What was stored in the same millisecond comes after this.
+        self._positions = dict.fromkeys(feeds, f"{since_ms - 1}-0")
 
     def look(self) -> list[Json]:
         """The events since the last look, by time."""
