@@ -196,6 +196,8 @@ def test_replay_finds_no_difference_until_somebody_makes_one(
     paths = {difference["path"] for difference in other.json["differences"]}
     assert paths == {"/pool:berths:used", "/status"}
     assert "/status" in other.err
+    assert wherry("fsck", port, "--repair", "--yes").json["repaired"] == 2
+    assert wherry("replay", port).code == 0
     assert wherry("replay", "port/nowhere").code == 4
 
 
