@@ -263,6 +263,27 @@ def test_an_entity_that_would_be_looked_for_elsewhere_breaks(fake_redis: Redis) 
     assert "leave placed_with of box as it was" in broken.next
 
 
+def test_a_message_for_an_entity_that_would_begin_elsewhere_breaks(fake_redis: Redis) -> None:
+    """It would be made here, and then be looked for there."""
+    yard = Yard(fake_redis, partitions=8)
+    yard.send("box/new", Add(1))
+
+    (broken,) = breaks(yard, lambda r: kind(r, "box", placed_with=lambda _: "elsewhere/1"))
+
+    assert (broken.code, broken.subject, broken.what) == ("placement-changed", "box/new", "box")
+    assert "inbox of partition" in broken.detail
+
+
+def test_a_call_of_a_target_that_is_an_entity_now_breaks(yard: Yard) -> None:
+    call = Envelope("e1", "box/b", "Add", raw(Add(1)), sender="box/other", tag="Add")
+    yard.redis.hset(yard.store.keys.partition(0).effect, "e1", to_json(call))
+
+    (broken,) = breaks(yard)
+
+    assert (broken.code, broken.what) == ("message-unknown", "box Add")
+    assert "effect e1: box was a target" in broken.detail
+
+
 @pytest.mark.parametrize("missing", [2, 4])
 def test_a_log_that_is_not_complete_is_told(yard: Yard, missing: int) -> None:
     yard.redis.xdel(yard.store.keys.partition(0).log("box", "b"), f"{missing}-0")

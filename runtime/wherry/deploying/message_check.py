@@ -1,11 +1,13 @@
 """A message under way: does the new code know its command, and can it read it?"""
 
+from dataclasses import replace
 from typing import Any
 
 from wherry.authoring.messages import reply_type
 from wherry.codec import codec_of
 from wherry.deploying.breaks import Break
-from wherry.deploying.stock import Message
+from wherry.deploying.placement_check import misplaced
+from wherry.deploying.stock import Message, Place
 from wherry.engine.envelope import ANSWER, Answer, Envelope, read_envelope
 from wherry.engine.registry import Registry
 from wherry.engine.saga_run import UNDO
@@ -20,7 +22,17 @@ def check_message(registry: Registry, message: Message) -> Break | None:
         envelope = read_envelope(message.envelope)
     except Invalid:
         return None
-    if envelope.type == RESTART and envelope.to.partition("/")[0] in registry.kinds:
+    kind, _, key = envelope.to.partition("/")
+    if message.where.startswith("effect ") and kind in registry.kinds:
+        what = f"{kind} {envelope.type}"
+        said = f"{message.where}: {kind} was a target, and is an entity now"
+        next_ = f"give the entity another name, or wait until no call of {kind} is under way"
+        return Break("message-unknown", envelope.to, 0, what, said, next_)
+    if kind in registry.kinds and (
+        broken := misplaced(registry, Place(message.partition, kind, key))
+    ):
+        return replace(broken, detail=f"{message.where}: {broken.detail}")
+    if envelope.type == RESTART and kind in registry.kinds:
         return None
     return fault_of(registry, envelope, message.where)
 

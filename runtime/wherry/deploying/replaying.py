@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from wherry.deploying.breaks import Break, Breaks
 from wherry.deploying.entity_check import check_entity
 from wherry.deploying.message_check import check_message
+from wherry.deploying.placement_check import misplaced
 from wherry.deploying.saga_check import UNFINISHED, SagaCheck
 from wherry.deploying.stock import History, Place, Stock
 from wherry.engine.registry import Registry
@@ -113,7 +114,7 @@ class _Run:
 
     def _check(self, places: Iterable[Place], check: _Check) -> None:
         for history in self.stock.histories(places):
-            broken, stale = _damaged(history) or self._misplaced(history.place), False
+            broken, stale = _damaged(history) or misplaced(self.registry, history.place), False
             if broken is None:
                 broken, stale = check(history)
             if broken is not None:
@@ -121,18 +122,6 @@ class _Run:
             elif stale:
                 self.stale[history.place.address] = None
             self._count()
-
-    def _misplaced(self, place: Place) -> Break | None:
-        try:
-            home = self.registry.partition_of(place.address)
-        except Exception as error:  # noqa: BLE001 - placed_with is the bundle's code
-            said = f"placed_with raises {type(error).__name__}: {error}"
-        else:
-            if home == place.partition:
-                return None
-            said = f"it lies in partition {place.partition}, the new code looks in {home}"
-        next_ = f"leave placed_with of {place.kind} as it was: what is stored does not move"
-        return Break("placement-changed", place.address, 0, place.kind, said, next_)
 
     def _messages(self) -> int:
         count = 0

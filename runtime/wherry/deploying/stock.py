@@ -49,6 +49,7 @@ class History:
 class Message:
     """One message under way: where it waits, and its envelope as it is stored."""
 
+    partition: int
     where: str
     envelope: bytes
 
@@ -109,9 +110,9 @@ class Stock:
             yield from self._inbox(number)
             own = self._keys.partition(number)
             for name, envelope in self._fields(own.timer):
-                yield Message(f"timer {name.decode()}", envelope)
+                yield Message(number, f"timer {name.decode()}", envelope)
             for name, envelope in self._fields(own.effect):
-                yield Message(f"effect {name.decode()}", envelope)
+                yield Message(number, f"effect {name.decode()}", envelope)
             for address in self._members(own.held, 0):
                 yield from self._held(number, address.decode())
 
@@ -164,9 +165,8 @@ class Stock:
             with reaching():
                 page = cast("Entries", self._redis.xrange(own.inbox, f"({after}", count=_PAGE))
             for id_, fields in page:
-                yield Message(
-                    f"inbox of partition {number}, {id_.decode()}", fields.get(b"message", b"")
-                )
+                where = f"inbox of partition {number}, {id_.decode()}"
+                yield Message(number, where, fields.get(b"message", b""))
             if len(page) < _PAGE:
                 return
             after = page[-1][0].decode()
@@ -181,4 +181,4 @@ class Stock:
         with reaching():
             envelopes = cast("list[bytes]", self._redis.lrange(name, 0, -1))
         for envelope in envelopes:
-            yield Message(f"held for {address}", envelope)
+            yield Message(number, f"held for {address}", envelope)
