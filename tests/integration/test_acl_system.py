@@ -122,7 +122,9 @@ def test_a_web_server_that_may_only_send_is_enough_for_all_but_operators(
             "/v1/sagas/docking",
             f"/v1/sagas/docking/{saga['id']}", "/v1/dead", "/v1/attention", "/v1/effects",
             "/v1/breakers", "/v1/queues", "/v1/audit", "/v1/apikeys", "/metrics", "/openapi.json",
-            "/docs", "/readyz", "/v1/paused", "/console",
+            "/docs", "/readyz", "/v1/paused", "/console", "/console/entities",
+            "/console/entities/port/p1", "/console/sagas", f"/console/sagas/docking/{saga['id']}",
+            "/console/dead", "/console/live", "/console/search?q=p1",
         ):  # fmt: skip
             assert client.get(path).status_code in {200, 404}, (path, refusals(yard))
         assert refusals(yard) == []

@@ -20,7 +20,7 @@ from wherry.wiring import Runtime
 if TYPE_CHECKING:
     from wherry.gateway.views import Entries
 
-_ID = re.compile(r"\d{1,15}-\d{1,15}|0")
+_ID = re.compile(r"[0-9]{1,15}-[0-9]{1,15}|0")
 #: Lines that are read of each partition at once.
 _PAGE = 500
 #: Events whose logs are asked in one round trip.

@@ -22,7 +22,9 @@ def populations(runtime: Runtime) -> Json:
         {
             "kind": spec.name,
             "count": found[spec.name, ""],
-            "statuses": {status: found[spec.name, status] for status in statuses(spec)},
+            "statuses": [
+                {"status": status, "count": found[spec.name, status]} for status in statuses(spec)
+            ],
             "commands": sorted(c.name for c in spec.commands.values() if not c.internal),
         }
         for spec in kinds

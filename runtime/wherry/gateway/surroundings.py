@@ -69,11 +69,7 @@ class Surroundings:
 
     def _rejected(self, number: int, address: str) -> tuple[list[Json], bool]:
         """Stored results of rejected commands; the last to be forgotten, the newest, first."""
-        own = self._runtime.store.keys.partition(number)
-        names = self._redis.scan_iter(f"{own.result('*')}", count=_PAGE)
-        seen = self._redis.dbsize()
-        keys = list(islice(cast("Iterator[bytes]", names), _RESULTS)) if seen <= _KEYS else []
-        complete = seen <= _KEYS and len(keys) < _RESULTS
+        keys, complete = self._results(number)
         pipe = self._redis.pipeline(transaction=False)
         for key in keys:
             pipe.get(key)
@@ -88,6 +84,18 @@ class Surroundings:
         rows.sort(key=lambda row: row[0], reverse=True)
         now_ms = self._runtime.store.now_ms()
         return [_rejection(result, now_ms + left) for left, result in rows], complete
+
+    def _results(self, number: int) -> tuple[list[bytes], bool]:
+        """The keys of results of a partition, and whether these are all."""
+        pattern = self._runtime.store.keys.partition(number).result("*")
+        found: list[bytes] = []
+        cursor = 0
+        for _ in range(_KEYS // _PAGE):
+            cursor, page = self._redis.scan(cursor, match=pattern, count=_PAGE)
+            found += cast("list[bytes]", page)
+            if cursor == 0 or len(found) > _RESULTS:
+                break
+        return found[:_RESULTS], cursor == 0 and len(found) <= _RESULTS
 
 
 def _rejection(result: Result, until_ms: int) -> Json:

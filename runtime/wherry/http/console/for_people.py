@@ -15,7 +15,10 @@ from wherry.http.problems import MEDIA_TYPE
 
 #: The page where somebody says who they are.
 SIGN_IN = "/console/sign-in"
-_KEPT = ("retry-after", "allow", "www-authenticate", "x-correlation-id")
+_KEPT = (
+    *("retry-after", "allow", "www-authenticate"),
+    *("x-correlation-id", "x-content-type-options"),
+)
 
 
 class ForPeople:
@@ -44,7 +47,7 @@ class ForPeople:
         assert held.start is not None  # noqa: S101 - only then there is something to show
         status = held.start["status"]
         if status == HTTPStatus.UNAUTHORIZED and "hx-request" not in request.headers:
-            return RedirectResponse(SIGN_IN, 303)
+            return RedirectResponse(SIGN_IN, 303, {"Cache-Control": "no-store"})
         response = self._pages.show(request, "problem.html", {"problem": held.problem()}, status)
         for name in _KEPT:
             if name in held.headers:

@@ -39,6 +39,7 @@ def console_routes(service: Service, pages: Pages) -> list[Guarded]:
         Guarded("/console/live/stream", get=read(live.stream)),
         Guarded("/console/try", get=read(trying.listed)),
         Guarded("/console/try/{kind}/{command}", get=read(trying.form), post=invoke(trying.send)),
+        Guarded("/console/try/{kind}/{command}/lines", post=read(trying.lines)),
         Guarded("/console/dead", get=read(dead.listed)),
         Guarded("/console/dead/sure", get=read(dead.sure)),
         Guarded("/console/dead/{id}", get=read(dead.show)),

@@ -1,12 +1,12 @@
 """Try it: a form for a command or a saga, the same request by other means, and its outcome."""
 
 from dataclasses import asdict
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from wherry.codec import from_json, to_json
+from wherry.engine.registry import Registry
 from wherry.errors import NotFound, WherryError
 from wherry.gateway import requests, shapes
 from wherry.gateway.problems import of_error, of_result
@@ -30,7 +30,7 @@ class TryPages:
         self._pages = pages
 
     @property
-    def _registry(self) -> Any:
+    def _registry(self) -> Registry:
         return self._service.runtime.registry
 
     async def listed(self, request: Request) -> Response:
@@ -42,6 +42,10 @@ class TryPages:
     async def form(self, request: Request) -> Response:
         """The form, with what is in the address already filled in."""
         return self._show(request, dict(request.query_params))
+
+    async def lines(self, request: Request) -> Response:
+        """The same without sending: what is typed stays out of addresses, which others log."""
+        return self._show(request, dict((await read_form(request)).items))
 
     async def send(self, request: Request) -> Response:
         """Send what was put in, and show what came of it."""
