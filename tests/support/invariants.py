@@ -42,6 +42,8 @@ class Namespace:
     store: Store
     entities: dict[str, Stored] = field(default_factory=dict)
     states: dict[str, Any] = field(default_factory=dict)
+    #: What no log may tell that was stored under the rules of today.
+    illegal: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for image in self.images:
@@ -50,6 +52,8 @@ class Namespace:
                 spec = self.registry.kinds.get(stored.kind)
                 told = list(versions(spec, stored.log)) if spec else []
                 self.states[stored.address] = told[-1].state if told else None
+                if told and told[-1].finding:
+                    self.illegal.append(f"{stored.address}: {told[-1].finding}")
 
     @cached_property
     def findings(self) -> list[str]:
@@ -85,6 +89,7 @@ def violations(
 def wrong(space: Namespace, acknowledged: Iterable[Ack] = ()) -> Iterator[str]:
     """The same, of a namespace that was read before."""
     yield from space.findings
+    yield from space.illegal
     yield from at_rest(space)
     yield from applied_once(space)
     yield from answered(space, acknowledged)
@@ -96,6 +101,7 @@ def wrong(space: Namespace, acknowledged: Iterable[Ack] = ()) -> Iterator[str]:
 def wrong_now(space: Namespace) -> Iterator[str]:
     """What must never be so, not even while everything runs and is killed."""
     yield from space.findings
+    yield from space.illegal
     yield from applied_once(space)
     yield from harbour_at_any_version(space)
 
