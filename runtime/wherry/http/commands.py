@@ -1,6 +1,5 @@
 """Commands: `POST /v1/{kind}/{key}/{Command}`, and what became of one."""
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -24,8 +23,6 @@ class Commands:
         """Send a command, and wait for its reply."""
         params = request.path_params
         address, name = f"{params['kind']}/{params['key']}", params["command"]
-        if name == "events":  # a resource, and no command
-            raise HTTPException(405, headers={"Allow": "GET, HEAD"})
         service = self._service
         how = manner(service, request, Query(request, {"delay"}).duration_ms("delay"))
         body = await read_json(request)
