@@ -2,6 +2,7 @@
 back."""
 
 import json
+import shutil
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -367,3 +368,33 @@ def test_calls_that_have_begun_end_with_the_code_that_began_them(folder: Path) -
         ways = [line.partition(" ")[0] for line in made.read_text().splitlines()]
         assert ways == ["one", "one", "two"], "each call was made once"
         assert run("effects", "list", "-o", "json", cwd=folder).json["items"] == []
+
+
+@pytest.mark.slow
+def test_bundles_come_go_and_are_renamed(folder: Path, runtime: Runtime) -> None:
+    add(runtime, "a")
+    functions = folder / "functions"
+
+    def wherry(*words: str) -> Done:
+        return run(*words, "-o", "json", cwd=folder, env={"WHERRY_REDIS_URL": runtime.url})
+
+    other = functions / "others" / "__init__.py"
+    other.parent.mkdir()
+    other.write_text(tallies.FIRST.replace('"tally"', '"count"'))
+    assert wherry("deploy").json["bundles"] == ["others", "tallies"]
+    left_out = wherry("deploy", "tallies")
+    assert (left_out.code, "others would lose its rules" in left_out.err) == (2, True)
+    back = wherry("deploy", "--rollback")
+    assert (back.code, back.json["bundles"]) == (0, ["tallies"]), back.err
+    assert wherry("deploy").json["bundles"] == ["others", "tallies"]
+
+    # Nothing is stored of the one, and of the other there is.
+    shutil.rmtree(functions / "others")
+    assert wherry("deploy").json["bundles"] == ["tallies"]
+    (functions / "tallies").rename(functions / "renamed")
+    assert wherry("deploy", "renamed").json["bundles"] == ["renamed"]
+    another_kind = tallies.FIRST.replace('"tally"', '"count"')
+    (functions / "renamed" / "__init__.py").write_text(another_kind)
+    refused = wherry("deploy")
+    assert refused.code == 3, refused.err
+    assert [b["code"] for b in refused.json["breaks"]] == ["kind-removed"]

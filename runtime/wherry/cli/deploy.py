@@ -61,8 +61,8 @@ def deploy(
 
     Every entity's log, every unfinished saga and every message under way is read with the new
     code first; what it cannot take is listed, and nothing is changed (exit code 3). Then the rules
-    go into Redis, and workers and HTTP processes take the new code. A bundle that is deployed
-    stays so: a deployment that leaves one out is refused.
+    go into Redis, and workers and HTTP processes take the new code. With names, what is deployed
+    has to be among them.
     """
     if check and not rollback and not _has_server(common):
         return _check_bundles(common, bundle)
@@ -74,7 +74,8 @@ def deploy(
         opened = lambda settings: open_here(settings, bundle)  # noqa: E731
     with session(common, subject, "wherry doctor", opened) as s:
         back_to = _go_back(s, subject) if rollback else None
-        _require_none_left_out(s, subject)
+        if bundle:
+            _require_none_left_out(s, subject)
         return _look(s) if check else _deploy(s, subject, back_to, Asked(yes=yes), force=force)
 
 
@@ -157,15 +158,17 @@ def _print(out: Output, shown: dict[str, Any]) -> None:
 
 
 def _require_none_left_out(s: Session, subject: str) -> None:
-    """Raises Failed when a bundle that is deployed was not named."""
+    """Raises Failed when a bundle was not named, and what is deployed of it would be gone."""
     from wherry import wiring
+    from wherry.gateway.releases import lost
 
     deployed = wiring.deployment(s.runtime.store).get("bundles", "")
     left_out = sorted(set(filter(None, deployed.split(","))) - set(s.runtime.bundles.names))
-    if left_out:
+    gone = lost(s.runtime) if left_out else []
+    if gone:
         raise usage(
             subject,
-            f"{', '.join(left_out)} would lose its rules, and is deployed",
+            f"{', '.join(left_out)} would lose its rules, and is deployed: {', '.join(gone)}",
             "name it too, or deploy all: wherry deploy",
         )
 

@@ -3,9 +3,10 @@
 from dataclasses import asdict
 from typing import Any
 
+from wherry.deploying.contract import contract_of
 from wherry.deploying.deployment import Deployed, Preview
 from wherry.gateway.shapes import instant
-from wherry.store.releases import Release, releases
+from wherry.store.releases import Release, latest, releases
 from wherry.wiring import Runtime
 
 Shown = dict[str, Any]
@@ -43,6 +44,14 @@ def preview(runtime: Runtime, found: Preview) -> Shown:
 def listed(runtime: Runtime) -> list[Shown]:
     """The releases, newest first."""
     return [_named(release) | {"before": release.before} for release in releases(runtime.store)]
+
+
+def lost(runtime: Runtime) -> list[str]:
+    """Kinds, sagas and targets that are deployed, and that the code of a runtime does not have."""
+    now, before = contract_of(runtime.registry), latest(runtime.store)
+    parts = ("kinds", "sagas", "targets")
+    known = before.contract if before else {}
+    return [name for part in parts for name in sorted(known.get(part, {}).keys() - now[part])]
 
 
 def _named(release: Release) -> Shown:
