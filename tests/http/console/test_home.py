@@ -30,7 +30,7 @@ def test_when_nothing_needs_anybody_it_says_so() -> None:
         .render(items=[], here=Here(Request(scope), ""), namespace="wherry")
     )
 
-    assert "Nothing needs you." in html
+    assert "nothing needs you" in html
 
 
 def test_dead_letters_are_grouped_by_what_went_wrong(town: Town, key: str) -> None:

@@ -1,5 +1,6 @@
 """Live: nothing is lost between the page and its stream, nor between two streams."""
 
+import json
 import re
 import threading
 from collections.abc import Iterator
@@ -13,12 +14,13 @@ from tests.http.town import Town, wait_until
 
 
 @contextmanager
-def stream(town: Town, position: str, query: str = "", **headers: str) -> Iterator[list[str]]:
+def stream(
+    town: Town, position: str, query: str = "", path: str = "/console/live/stream", **headers: str
+) -> Iterator[list[str]]:
     """Follow; the lines so far."""
     lines: list[str] = []
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    path = f"/console/live/stream?after={position}{query}"
-    with town.client.stream("GET", path, headers=named) as response:
+    with town.client.stream("GET", f"{path}?after={position}{query}", headers=named) as response:
         assert response.headers["content-type"].startswith("text/event-stream")
         reader = threading.Thread(target=_read, args=(response, lines), daemon=True)
         reader.start()
@@ -91,6 +93,24 @@ def test_data_goes_on_where_it_was_too(town: Town, key: str) -> None:
     assert {e["entity"] for e in flow["items"]} == {f"lamp/{key}"}
     assert command["items"] == flow["items"]
     assert twin(town, f"/console/live?after={everything['position']}")["lost"] is False
+
+
+def test_a_program_follows_too_and_goes_on_where_it_was(town: Town, key: str) -> None:
+    def seen(lines: list[str]) -> list[tuple[str, int]]:
+        told = [json.loads(line[6:]) for line in lines if line.startswith("data: ")]
+        return [(event["entity"], event["version"]) for event in told]
+
+    wanted, events = f"&entity=lamp/{key}", {"Accept": "text/event-stream"}
+    with stream(town, "", wanted, "/console/live", **events) as lines:
+        wait_until(lambda: any(line.startswith("id: ") for line in lines))
+        switch(town, key, 2)
+        wait_until(lambda: len(seen(lines)) == 2)
+        position = last_id(lines)
+    switch(town, key, 1)
+    with stream(town, "", wanted, "/console/live", Last_Event_ID=position, **events) as more:
+        wait_until(lambda: seen(more))
+
+    assert seen(lines + more) == [(f"lamp/{key}", version) for version in (1, 2, 3)]
 
 
 def test_lines_that_had_gone_are_told(town: Town, key: str) -> None:

@@ -53,7 +53,7 @@ class Pages:
         Values that nobody should read over a shoulder are hidden, unless the reader has `typed`
         them on this page.
         """
-        shown = from_json(to_json(data)) if typed else self._fit_to_show(data)
+        shown = from_json(to_json(data)) if typed else self.fit_to_show(data)
         if wants_json(request):
             return Json(shown, status, _HEADERS)
         digest = hashlib.sha256(to_json(shown)).hexdigest()[:16]
@@ -71,9 +71,9 @@ class Pages:
 
     def part(self, template: str, data: Shape) -> str:
         """A part of a page as text."""
-        return self._templates.get_template(template).render(self._fit_to_show(data))
+        return self._templates.get_template(template).render(self.fit_to_show(data))
 
-    def _fit_to_show(self, data: Shape) -> Shape:
+    def fit_to_show(self, data: Shape) -> Shape:
         """Plain values, without those that are hidden."""
         shown: Shape = self._service.runtime.registry.redactor.shown(from_json(to_json(data)))
         return shown
