@@ -213,8 +213,9 @@ def effects(client: Client) -> None:
     assert client("POST", f"{unknown}/resolve", {"failed": "lost"}).status == 404
 
 
-@row("GET /v1/queues")
+@row("GET /v1/queues", "GET /v1/queues/unanswered")
 def queues(client: Client) -> None:
+    assert isinstance(client.get("/v1/queues/unanswered").body["items"], list)
     assert {"partition", "waiting", "oldest_at", "entities"} <= set(
         client.get("/v1/queues").body["items"][0]
     )
