@@ -21,9 +21,9 @@ CLIENT = httpx.Client(timeout=20)
 
 
 @contextmanager
-def front(runtime: Runtime, access: Access = EVERYBODY) -> Iterator[str]:
+def front(runtime: Runtime, access: Access = EVERYBODY, **options: Any) -> Iterator[str]:
     """Serve a namespace; its URL."""
-    service = Service(runtime, access=access)
+    service = Service(runtime, access=access, **options)
     server = uvicorn.Server(uvicorn.Config(build_app(service), **uvicorn_options()))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])), daemon=True)

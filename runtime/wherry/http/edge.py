@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from http import HTTPMethod
 from urllib.parse import urlsplit
 
@@ -17,13 +17,16 @@ from wherry.http.metrics import Meters
 from wherry.http.problems import Refused, refused, respond
 from wherry.http.roles import Guarded
 from wherry.http.security.access import names_loopback
-from wherry.http.security.callers import ANYBODY
+from wherry.http.security.callers import ANYBODY, NOBODY, Caller
 from wherry.http.security.visits import KEY, Visit
 from wherry.http.service import Service
 
 _SAFE = frozenset({HTTPMethod.GET, HTTPMethod.HEAD, HTTPMethod.OPTIONS})
 _CORRELATION = b"x-correlation-id"
 _PRINTABLE = re.compile(rb"[\x20-\x7e]+")
+#: While a stream lasts, its reader's credentials are looked at so often, and not more often than
+#: something is sent.
+ASK_AGAIN_S = 5.0
 _REBOUND = (
     "as long as nobody has to say who they are, a request has to be for localhost or 127.0.0.1:"
     " any other name may be a trick of a web page. Make an API key to serve other names"
@@ -69,7 +72,12 @@ class Edge:
         except WherryError as error:
             await respond(of_error(error))(scope, receive, said)
         else:
-            await self._app(scope, receive, said)
+            if scope[KEY].caller is not NOBODY:
+                said.ask_again = lambda: self._service.guard.caller(Headers(scope=scope))
+            try:
+                await self._app(scope, receive, said)
+            except _Unwelcome:
+                await said.end()
 
     async def _visit(self, scope: Scope) -> Visit:
         """Who has come. Raises Refused (401, 429), Unreachable."""
@@ -117,15 +125,38 @@ def _repeatable(correlation: bytes | None) -> bytes:
     return new_id().encode()
 
 
+class _Unwelcome(Exception):
+    """The credentials of somebody who follows a stream open nothing any more."""
+
+
 class _Said:
     """Passes a response on, and keeps its status."""
 
     def __init__(self, send: Send, correlation: bytes | None) -> None:
         self._send = send
         self._correlation = correlation
+        self._asked_at = time.monotonic()
+        self.ask_again: Callable[[], Awaitable[Caller]] | None = None
         self.status = 500
 
+    async def end(self) -> None:
+        """End a response that has no end of its own."""
+        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _require_welcome(self) -> None:
+        """Who follows a stream has to be somebody as long as it lasts. Raises _Unwelcome."""
+        now = time.monotonic()
+        if self.ask_again is None or now - self._asked_at < ASK_AGAIN_S:
+            return
+        self._asked_at = now
+        try:
+            await self.ask_again()
+        except WherryError as error:
+            raise _Unwelcome from error
+
     async def __call__(self, message: Message) -> None:
+        if message.get("more_body"):
+            await self._require_welcome()
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = message["headers"]
