@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from types import CodeType, FunctionType, NoneType, UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from wherry.authoring.decisions import Accepted
 from wherry.authoring.effect import Target
@@ -155,13 +155,23 @@ def _reply(at: str, command: type[Any], fn: Callable[..., Any], promised: Any) -
 
 
 def agree(promised: Any, wanted: Any) -> bool:
-    """Whether a value of one type can be taken for another; in doubt it can."""
-    none = {None, NoneType}
-    if Any in {promised, wanted} or promised == wanted or {promised, wanted} <= none:
+    """Whether a value of one type can be taken for another; in doubt it can: mypy knows more."""
+    promised, wanted = _bare(promised), _bare(wanted)
+    if Any in {promised, wanted} or not (isinstance(promised, type) and isinstance(wanted, type)):
         return True
-    if isinstance(promised, type) and isinstance(wanted, type):
+    if get_origin(promised) or get_origin(wanted) or (promised, wanted) == (int, float):
+        return True
+    try:
         return issubclass(promised, wanted)
-    return get_origin(promised) in {Union, UnionType} or get_origin(wanted) in {Union, UnionType}
+    except TypeError:  # a protocol that cannot be asked
+        return True
+
+
+def _bare(hint: Any) -> Any:
+    """A type without its notes; None as the type that it is."""
+    if get_origin(hint) is Annotated:
+        return _bare(get_args(hint)[0])
+    return NoneType if hint is None else hint
 
 
 def _accepted(hint: Any) -> Any:

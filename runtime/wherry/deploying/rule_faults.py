@@ -14,8 +14,8 @@ from wherry.codec import codec_of
 from wherry.deploying.message_faults import bundle_of
 
 _NONE = timedelta(0)
-#: Names of steps are parts of tags, with a colon, and of labels, with a bracket.
-_STEP = re.compile(r"[A-Za-z0-9_.~@-]{1,128}")
+#: Names of steps are parts of tags, behind a colon, and of labels, before a bracket.
+_STEP = re.compile(r"[^:\[\]]+")
 
 
 def entity_faults(entity: Entity[Any, Any]) -> Iterator[str]:
@@ -49,7 +49,7 @@ def saga_rule_faults(saga: Saga[Any, Any, Any]) -> Iterator[str]:
         yield f"{at}: it has no steps: write {saga.name}.step(...)"
     for name in saga.step_names():
         if not _STEP.fullmatch(name):
-            yield f"{at}: a step cannot be called {name!r}: its name is {_STEP.pattern}"
+            yield f"{at}: a step cannot be called {name!r}: give it a name without : [ and ]"
 
 
 def _lifecycle(at: str, entity: Entity[Any, Any], lifecycle: Mapping[str, Any]) -> Iterator[str]:
@@ -62,8 +62,6 @@ def _lifecycle(at: str, entity: Entity[Any, Any], lifecycle: Mapping[str, Any]) 
     known = get_args(hint) if get_origin(hint) is Literal else ()
     for status in sorted((reached | lifecycle.keys()) - set(known)) if known else ():
         yield f"{at}: its state cannot have status {status!r}: correct the lifecycle, or the state"
-    if entity.initial.status:
-        yield f'{at}: an entity without events has status "": its first state has another'
 
 
 def _first_state(at: str, entity: Entity[Any, Any]) -> Iterator[str]:
@@ -85,8 +83,6 @@ def _pool(at: str, entity: Entity[Any, Any], pool: Pool) -> Iterator[str]:
         yield f"{at}: it has room for {pool.most}: make `most` 1 or more"
     if "limit" not in verbs:
         yield f"{at}: it has no limit, so it is always full: write {pool.name}.limited_by(...)"
-    if "hold" in verbs and "free" not in verbs:
-        yield f"{at}: nothing frees what it holds: write {pool.name}.freed_by(...)"
     for event in pool.rules:
         if event not in entity.appliers:
             name = event.__name__
