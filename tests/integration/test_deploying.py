@@ -20,7 +20,7 @@ from wherry.deploying import deployment
 from wherry.deploying.deployment import Breaking, deploy, go_back
 from wherry.errors import Misconfigured
 from wherry.gateway.requests import Options, command
-from wherry.store import releases
+from wherry.store import library, releases
 from wherry.store.server import Server
 from wherry.wiring import Runtime, catch_up, load_bundles, open_deployed, open_runtime, take_code
 from wherry.workers.pump import Pump, PumpOptions
@@ -398,3 +398,47 @@ def test_bundles_come_go_and_are_renamed(folder: Path, runtime: Runtime) -> None
     refused = wherry("deploy")
     assert refused.code == 3, refused.err
     assert [b["code"] for b in refused.json["breaks"]] == ["kind-removed"]
+
+
+def test_what_is_taken_back_is_the_library_that_was_there(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of a Wherry before this one, perhaps: its workers go on with its scripts."""
+    older = library.loaded(runtime.redis, "wherry") or ""
+    older = older.replace("\n", "\n-- of an older Wherry\n", 1)
+    runtime.redis.function_load(older, replace=True)
+    renamed = becomes(runtime, tallies.RENAMED)
+    install = releases.install
+
+    def late(*args: Any) -> bool:
+        monkeypatch.setattr(releases, "install", install)
+        add(runtime, "late")
+        return install(*args)
+
+    monkeypatch.setattr(releases, "install", late)
+    with pytest.raises(Breaking):
+        deploy(renamed)
+
+    assert library.loaded(runtime.redis, "wherry") == older
+    assert [r.version for r in releases.releases(runtime.store)] == [
+        runtime.bundles.code, renamed.bundles.code, runtime.bundles.code,
+    ]  # fmt: skip
+
+
+def test_a_function_that_a_stranger_has_leaves_everything_as_it_was(
+    runtime: Runtime, own_server: Server
+) -> None:
+    before = dump(runtime)
+    text = "redis.register_function('other_send', function() return 1 end)"
+    runtime.redis.function_load(f"#!lua name=stranger\n{text}")
+    other = open_runtime(own_server.url, "other", runtime.bundles, partitions=4)
+    with pytest.raises(Misconfigured, match="other_send"):
+        deploy(other)
+    assert dump(runtime) == before
+
+
+def dump(runtime: Runtime) -> dict[bytes, Any]:
+    """Everything that is stored; the library as well."""
+    keys = sorted(runtime.redis.scan_iter())
+    stored = {key: runtime.redis.dump(key) for key in keys}
+    return stored | {b"library": library.loaded(runtime.redis, "wherry")}

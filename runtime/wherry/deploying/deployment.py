@@ -105,11 +105,13 @@ def deploy(
     with reaching():
         forget_states(runtime.redis, runtime.store.keys, runtime.registry, stale)
     release = _release(runtime, preview.before, back_to)
+    with reaching():
+        library_before = library.loaded(runtime.redis, runtime.namespace) or ""
     _install(runtime, release, preview.before)
     try:
         stale |= {*_look_again(runtime, preview, began_ms, force=force).stale}
     except Breaking:
-        _take_back(runtime, preview.before, release)
+        _take_back(runtime, preview.before, release, library_before)
         raise
     mended = repair_many(runtime.store, runtime.registry, sorted(stale), code=release.version)
     return Deployed(release, preview, sum(1 for one in mended if one.count), kept)
@@ -163,17 +165,20 @@ def _before(runtime: Runtime, before: Release | None, back_to: Release | None) -
     return before.before if before.version == runtime.bundles.code else before.number
 
 
-def _install(runtime: Runtime, release: Release, expected: Release | None) -> None:
+def _install(runtime: Runtime, release: Release, expected: Release | None, text: str = "") -> None:
     """Replace library and record. Raises Misconfigured when somebody else deployed meanwhile."""
-    if not releases.install(runtime.store, release, expected, runtime.registry.partitions):
+    if not releases.install(runtime.store, release, expected, runtime.registry.partitions, text):
         raise Misconfigured("somebody else deployed meanwhile: look, then try again")
 
 
-def _take_back(runtime: Runtime, before: Release | None, release: Release) -> None:
-    """Put back what was there; the first release there is nothing to put back for."""
+def _take_back(runtime: Runtime, before: Release | None, release: Release, text: str) -> None:
+    """Put back what was there; the first release there is nothing to put back for.
+
+    The library as well: another version of Wherry may have made it, with other scripts.
+    """
     if before is not None:
-        number = release.number + 1
-        _install(runtime, replace(before, number=number, at_ms=runtime.store.now_ms()), release)
+        again = replace(before, number=release.number + 1, at_ms=runtime.store.now_ms())
+        _install(runtime, again, release, text)
 
 
 def _keep(runtime: Runtime) -> Path | None:

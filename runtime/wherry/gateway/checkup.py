@@ -16,6 +16,7 @@ from wherry.gateway.figures import count_dead
 from wherry.store import library
 from wherry.store.client import reaching
 from wherry.store.effect_store import EffectStore
+from wherry.store.pauses import PauseStore
 from wherry.store.releases import latest
 from wherry.store.server_check import Finding, check_server
 from wherry.store.transport import check_transport
@@ -78,7 +79,7 @@ def _skew(runtime: Runtime) -> Finding:
 
 def _library(runtime: Runtime) -> Finding:
     namespace = runtime.namespace
-    found = _loaded(runtime)
+    found = library.loaded(runtime.redis, namespace)
     if found is None:
         return Finding("library", "refuse", f"{namespace} is not loaded", "Run: wherry deploy")
     release = latest(runtime.store)
@@ -87,18 +88,6 @@ def _library(runtime: Runtime) -> Finding:
         return Finding("library", "refuse", said, "Run: wherry deploy")
     said = f"{namespace} {release.version} is loaded, and is that of the release"
     return Finding("library", "fine", said)
-
-
-def _loaded(runtime: Runtime) -> str | None:
-    """The text of the library; None when there is none."""
-    listed = runtime.redis.function_list(library=runtime.namespace, withcode=True)
-    for entry in listed:
-        pairs = (
-            entry if isinstance(entry, dict) else dict(zip(entry[::2], entry[1::2], strict=True))
-        )
-        if pairs[b"library_name"].decode() == runtime.namespace:
-            return str(pairs[b"library_code"].decode())
-    return None
 
 
 def _version(runtime: Runtime) -> Finding:
@@ -181,6 +170,9 @@ def _attention(runtime: Runtime) -> Iterator[Finding]:
     look = "Look at them: wherry"
     stopped = AttentionList(runtime).count()
     yield _none("stopped entities", stopped, f"{look} attention list")
+    resting = PauseStore(runtime.store).resting(runtime.registry.partitions)
+    paused = len({what for one in resting for what in one.marks})
+    yield _none("paused", paused, f"{look} paused")
     calls = EffectStore(runtime.store).waiting(runtime.registry.partitions)
     parked = sum(one.parked for one in calls)
     yield _none("parked calls", parked, f"{look} effects list --state parked")

@@ -8,11 +8,12 @@ writes the whole text, for linters and for the curious.
 import hashlib
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import Any
 
 from redis import Redis
 
@@ -44,6 +45,36 @@ def load(redis: Redis, namespace: str, registry: Registry, code: str = "") -> No
     """Load the library into Redis, in place of the one before."""
     text = build(namespace, rules_table(registry.kinds.values()), code)
     redis.function_load(text, replace=True)
+
+
+def loaded(redis: Redis, namespace: str) -> str | None:
+    """The text of the library that Redis has; None when it has none."""
+    for found in _libraries(redis.function_list(library=namespace, withcode=True)):
+        if found[b"library_name"].decode() == namespace:
+            return str(found[b"library_code"].decode())
+    return None
+
+
+def require_free_names(redis: Redis, namespace: str) -> None:
+    """Raises Misconfigured when another library has a function of a name that we need."""
+    ours = {f"{namespace}_{verb}".encode() for verb in verbs()}
+    for found in _libraries(redis.function_list()):
+        name = found[b"library_name"].decode()
+        for taken in map(_pairs, found[b"functions"]):
+            if name != namespace and taken[b"name"] in ours:
+                raise Misconfigured(
+                    f"library {name} in this Redis has a function {taken[b'name'].decode()}, which"
+                    f" namespace {namespace} needs: delete it there, or take another namespace"
+                )
+
+
+def _libraries(listed: Any) -> Iterator[dict[bytes, Any]]:
+    return map(_pairs, listed)
+
+
+def _pairs(found: Any) -> dict[bytes, Any]:
+    """One answer of Redis: names and values, or a list of them by turns."""
+    return found if isinstance(found, dict) else dict(zip(found[::2], found[1::2], strict=True))
 
 
 def rules_table(kinds: Iterable[KindSpec]) -> str:

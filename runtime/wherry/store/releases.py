@@ -71,14 +71,19 @@ def numbered(store: Store, number: int) -> Release | None:
     return next((_release(id_, fields) for id_, fields in _entries(found)), None)
 
 
-def install(store: Store, release: Release, expected: Release | None, partitions: int) -> bool:
+def install(
+    store: Store, release: Release, expected: Release | None, partitions: int, text: str = ""
+) -> bool:
     """Replace library and record in one step: who looks finds both as they were, or as they are.
 
-    Returns False, with nothing written, when `expected` is not the latest release any more.
+    `text` is another library than the one that is made of the release now. Returns False, with
+    nothing written, when `expected` is not the latest release any more. Raises Misconfigured.
     """
     keys = store.keys
-    text = library.build(store.namespace, release.rules, release.version)
+    text = text or library.build(store.namespace, release.rules, release.version)
     with reaching(), store.redis.pipeline(transaction=True) as pipe:
+        # A transaction goes on behind what fails in it: a record would be there, and no library.
+        library.require_free_names(store.redis, store.namespace)
         pipe.watch(keys.releases)
         if latest(store) != expected:
             return False
