@@ -75,7 +75,7 @@ class Ring:
             return None
         key = self.keys.get(match["id"])
         digest = _digest(match["secret"])
-        if not hmac.compare_digest(digest, key.digest if key else _NOBODY):
+        if not hmac.compare_digest(digest.encode(), (key.digest if key else _NOBODY).encode()):
             return None
         return (match["id"], key) if key and key.is_good(now_ms) else None
 

@@ -62,6 +62,18 @@ def _part(value: object) -> str:
     return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 
 
+def _deep() -> str:
+    return base64.urlsafe_b64encode(b"[" * 5_000).decode().rstrip("=")
+
+
+def _deep_and_signed(issuer: Issuer) -> str:
+    """A good signature of something that cannot be read."""
+    head = _part({"alg": "ES256", "kid": "curve"})
+    signed = f"{head}.{_deep()}".encode()
+    signature = jwt.get_algorithm_by_name("ES256").sign(signed, issuer.curve)
+    return f"{signed.decode()}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
+
+
 def test_a_token_of_the_issuer_opens_what_its_roles_say(url: str, issuer: Issuer) -> None:
     assert ask(url, **bearer(issuer.token())).status_code == 200
     refused = ask(url, "/v1/lamp/l1/Switch", "POST", **bearer(issuer.token()))
@@ -122,6 +134,9 @@ def test_forged_and_foreign_tokens_open_nothing(url: str, issuer: Issuer) -> Non
         "changed": f"{header}.{_part(issuer.claims(roles=['operate']))}.{signature}",
         "without a signature": f"{header}.{payload}.",
         "too few parts": f"{header}.{payload}", "no token": "abc", "too long": "a" * 20_000,
+        "nested without end": f"{_deep()}.{_deep()}.{signature}",
+        "the same, signed": _deep_and_signed(issuer),
+        "a list as the id of a key": issuer.token({"kid": ["one"]}),
         "no object": f"{_part([])}.{_part([])}.{signature}",
     }  # fmt: skip
 
