@@ -214,6 +214,20 @@ def test_an_entry_that_nobody_can_read_becomes_a_dead_letter(yard: Yard) -> None
     assert held(yard) == {}
 
 
+def test_messages_that_somebody_took_away_by_hand_block_nothing(yard: Yard) -> None:
+    pause(yard, "box/b")
+    yard.send("box/b", Add(1))
+    yard.settle()
+    yard.redis.delete(yard.store.keys.partition(0).held_for("box", "b"))
+    resume(yard, "box/b")
+    yard.send("box/b", Add(2))
+    pump = yard.pump()
+    pump.step()
+
+    assert numbers(yard) == [2]
+    assert not pump.compute()
+
+
 def test_a_long_row_leaves_room_for_others_and_ends(yard: Yard) -> None:
     pause(yard, "box/b")
     for n in range(900):

@@ -243,7 +243,7 @@ def test_a_saga_waits_for_its_step_and_the_step_for_what_is_paused(town: Town, k
             assert "cancelled" in reasons["compensating"]["detail"]
             assert reasons["paused"]["unblock"] == f"wherry resume kettle/{key}-a"
     wait_until(lambda: why(town, saga)[0] == "compensated")
-    assert "nothing: it compensated at" in why(town, saga)[1]["nothing"]["detail"]
+    assert "nothing: it was compensated at" in why(town, saga)[1]["nothing"]["detail"]
 
 
 def test_a_saga_waits_for_an_answer_that_is_held_back_for_itself(town: Town, key: str) -> None:

@@ -551,7 +551,7 @@ class Pump:
         )  # fmt: skip
         if self.holding.ready:
             ready = sorted(self.holding.ready)
-            turn.release(PauseStore(self.yard.store).held(self.partition, ready, batch))
+            turn.release(ready, PauseStore(self.yard.store).held(self.partition, ready, batch))
         self.pending = turn.run(entries)
         return True
 

@@ -4,7 +4,7 @@ A message is held back while its entity or its kind is paused, and then while ot
 back before it still wait.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -44,8 +44,14 @@ class Holding:
         """Whether an entity is paused, by itself or with its kind."""
         return address in self.paused or address.partition("/")[0] in self.paused
 
-    def begin(self, found: Mapping[str, Held]) -> None:
-        """Remember how many messages there are of those that are about to go on."""
+    def begin(self, wanted: Iterable[str], found: Mapping[str, Held]) -> None:
+        """Remember how many messages there are of those that are about to go on.
+
+        Who was wanted and has none, by whose hand ever, has nothing to catch up with.
+        """
+        gone = set(wanted) - found.keys()
+        self.waiting -= gone
+        self.ready -= gone
         self._left = {address: held.count for address, held in found.items()}
 
     def release(self, address: str) -> None:

@@ -38,9 +38,9 @@ class Intake:
             root = Root(self.id_of(entry), local=stream_id(entry.id) >= self.barrier)
             self.arrived.append(Arrived(entry, _read(entry, root)))
 
-    def release(self, found: Mapping[str, Held]) -> None:
+    def release(self, wanted: Iterable[str], found: Mapping[str, Held]) -> None:
         """Accept messages that were held back; they come before all others."""
-        self.holding.begin(found)
+        self.holding.begin(wanted, found)
         # Since they were held back, messages may have gone to the own inbox: none is overtaken.
         local = stream_id(self.changes.cursor) >= self.barrier
         for address, held in found.items():

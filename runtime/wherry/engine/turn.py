@@ -98,9 +98,9 @@ class Turn:
         wanted = {delivery.envelope.to: None for delivery in self._intake.deliveries()}
         return [to for to in wanted if self.registry.can_exist(to)]
 
-    def release(self, found: Mapping[str, Held]) -> None:
-        """Accept messages that were held back; they come before all others."""
-        self._intake.release(found)
+    def release(self, wanted: Iterable[str], found: Mapping[str, Held]) -> None:
+        """Accept messages that were held back for those who go on; they come before all others."""
+        self._intake.release(wanted, found)
 
     @property
     def traces(self) -> list[str]:

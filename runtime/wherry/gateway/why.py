@@ -337,7 +337,9 @@ def _ended(address: str, shown: Json) -> Iterator[Reason]:
         )  # fmt: skip
         return
     after = f" after {code}" if code else ""
-    yield Reason("nothing", f"nothing: it {shown['status']} at {shown['ended_at']}{after}", since)
+    said = {"completed": "it completed", "compensated": "it was compensated"}
+    word = said.get(shown["status"], "it failed")
+    yield Reason("nothing", f"nothing: {word} at {shown['ended_at']}{after}", since)
 
 
 def _answers(envelope: Envelope, tag: str) -> bool:

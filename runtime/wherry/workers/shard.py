@@ -76,7 +76,7 @@ class Shard:
         if self.holding.ready:
             chosen = list(islice(self.holding.ready, RELEASED))
             most = MESSAGES // len(chosen)
-            turn.release(PauseStore(self.store).held(self.number, chosen, most))
+            turn.release(chosen, PauseStore(self.store).held(self.number, chosen, most))
         wanted = [address for address in turn.take(entries) if address not in self._records]
         near = [other for address in wanted for other in self.registry.neighbours(address)]
         return turn, [*wanted, *(other for other in near if other not in self._records)]
