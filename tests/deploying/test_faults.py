@@ -145,6 +145,18 @@ def test_a_command_without_a_handler_and_an_event_without_a_fold() -> None:
     ]
 
 
+def test_code_whose_modules_were_replaced_is_judged_by_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shelf = shelf_of()
+    del shelf.handlers[Forgotten]
+    assert len(found(shelf)) == 1
+
+    for name in ("Put", "Take", "BookPut", "ShelfKind", "Dusted"):
+        monkeypatch.setitem(globals(), name, object())
+    assert found(shelf) == []
+
+
 def _dust() -> Dusted:
     return Dusted()
 

@@ -23,7 +23,7 @@ _POOL = b"pool:"
 
 
 @dataclass(slots=True)
-class Told:
+class Retold:
     """An entity as its log tells it. `kept` is what its stored state should be, as JSON."""
 
     state: Any
@@ -33,9 +33,9 @@ class Told:
     broken: Break | None = None
 
 
-def fold(spec: KindSpec, history: History, look: Look | None = None) -> Told:
+def fold(spec: KindSpec, history: History, look: Look | None = None) -> Retold:
     """Fold a whole log. What cannot be taken, or what `look` finds, ends it, as `broken`."""
-    told = Told(spec.first_state(), {pool.name: Book() for pool in spec.pools})
+    told = Retold(spec.first_state(), {pool.name: Book() for pool in spec.pools})
     snapshot = int(history.hash.get(b"snapshot", b"0"))
     for version, fields in history.events:
         if version != told.version + 1:
@@ -66,7 +66,7 @@ def check_entity(spec: KindSpec, history: History) -> tuple[Break | None, bool]:
     return broken, broken is None and is_stale(history.hash, told)
 
 
-def is_stale(stored: Hash, told: Told) -> bool:
+def is_stale(stored: Hash, told: Retold) -> bool:
     """Whether the stored state or pools are not what the log tells now."""
     if told.kept and told.kept != stored.get(b"state") and not _same_json(told.kept, stored):
         return True
@@ -76,7 +76,7 @@ def is_stale(stored: Hash, told: Told) -> bool:
     return not pools <= told.books.keys()
 
 
-def _take(spec: KindSpec, told: Told, at: "_At", look: Look | None) -> Break | None:
+def _take(spec: KindSpec, told: Retold, at: "_At", look: Look | None) -> Break | None:
     try:
         found = stored_event(spec, at.fields)
     except UnknownEvent as error:
@@ -95,7 +95,7 @@ def _take(spec: KindSpec, told: Told, at: "_At", look: Look | None) -> Break | N
     return _follow(told, of, event, at)
 
 
-def _follow(told: Told, of: EventSpec, event: Any, at: "_At") -> Break | None:
+def _follow(told: Retold, of: EventSpec, event: Any, at: "_At") -> Break | None:
     for pool, rule in of.pools:
         try:
             book, _ = told.books[pool.name].after(pool, rule, event)
@@ -163,7 +163,7 @@ class _At:
         return Break(code, self.address, self.version, what, detail, next_)
 
 
-def _status(spec: KindSpec, history: History, told: Told) -> Break | None:
+def _status(spec: KindSpec, history: History, told: Retold) -> Break | None:
     stored = history.hash.get(b"status", b"").decode()
     status = spec.status(told.state) if spec.lifecycle is not None and told.version else ""
     if status != stored:

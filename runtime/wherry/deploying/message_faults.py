@@ -73,8 +73,7 @@ def _namesakes(at: str, classes: Iterable[type[Any]], what: str) -> Iterator[str
 def _unhandled(kind: str, handled: Iterable[type[Any]]) -> Iterator[type[Any]]:
     """Commands of a kind that stand beside those that are handled."""
     known = set(handled)
-    modules = {cls.__module__ for cls in known} | {kind_of(cls).__module__ for cls in known}
-    for cls in _classes(modules, Command):
+    for cls in _classes([*known, *map(kind_of, known)], Command):
         if cls not in known and _kind_name(cls) == kind:
             yield cls
 
@@ -86,19 +85,24 @@ def event_faults(registry: Registry) -> Iterator[str]:
     for entity in entities:
         for fn in (*entity.handlers.values(), *entity.answerers.values()):
             known |= _mentioned(fn, set())  # of these it is told who makes them
-    modules = {cls.__module__ for e in entities for cls in (*e.handlers, *e.appliers)}
-    for event in _classes(modules, Event):
+    beside = [cls for entity in entities for cls in (*entity.handlers, *entity.appliers)]
+    for event in _classes(beside, Event):
         if event not in known:
             name = event.__name__
             fold = f"write @ENTITY.folds({name}), or delete it"
             yield f"{bundle_of(event)}: event {name}: no fold applies it: {fold}"
 
 
-def _classes(modules: Iterable[str], base: type[Any]) -> Iterator[type[Any]]:
-    """The classes of a base that are written in some modules, by name."""
-    for name in sorted(modules):
-        for _, cls in sorted(vars(sys.modules[name]).items()):
-            mine = isinstance(cls, type) and cls.__module__ == name
+def _classes(beside: Iterable[type[Any]], base: type[Any]) -> Iterator[type[Any]]:
+    """The classes of a base that are written beside some classes, by module and name."""
+    modules: dict[str, dict[str, Any]] = {}
+    for cls in beside:
+        names = vars(sys.modules[cls.__module__]) if cls.__module__ in sys.modules else {}
+        if names.get(cls.__name__) is cls:  # else it is of another version of the module
+            modules[cls.__module__] = names
+    for module in sorted(modules):
+        for _, cls in sorted(modules[module].items()):
+            mine = isinstance(cls, type) and cls.__module__ == module
             if mine and issubclass(cls, base) and not cls.__subclasses__():
                 yield cls
 
