@@ -9,6 +9,8 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 
 from tests.http.town import Town
 
+pytestmark = pytest.mark.slow
+
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 Open = Callable[[str], Page]
 

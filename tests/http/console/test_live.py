@@ -113,6 +113,12 @@ def test_a_program_follows_too_and_goes_on_where_it_was(town: Town, key: str) ->
     assert seen(lines + more) == [(f"lamp/{key}", version) for version in (1, 2, 3)]
 
 
+def test_who_asks_for_the_headers_of_a_stream_gets_them_at_once(town: Town) -> None:
+    for path in ("/console/live/stream", "/console/live"):
+        response = town.client.head(path, headers={"Accept": "text/event-stream"})
+        assert response.headers["content-type"].startswith("text/event-stream")
+
+
 def test_lines_that_had_gone_are_told(town: Town, key: str) -> None:
     switch(town, key, 1)
     position = twin(town, "/console/live")["position"]

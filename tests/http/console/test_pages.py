@@ -148,7 +148,7 @@ def test_whatever_is_shown_is_escaped(town: Town, paths: dict[str, str]) -> None
         ("/console/dead/x", 404),
         ("/console/dead/sure?verb=love", 422),
         ("/console/live?after=1", 422),
-        ("/console/live/stream", 422),
+        ("/console/live/stream?after=x", 422),
         ("/console/try/port/Nothing", 404),
         ("/console/try/port/NoteDocked", 404),
         ("/console/search?q=" + "x" * 300, 422),

@@ -62,11 +62,11 @@ class LivePages:
         if not position:
             position = (await self._service.read(self._feed.latest, interest, 0)).position
         news = await self._service.read(self._feed.since, position, interest)
-        return StreamingResponse(
-            self._follow(news, interest, write),
-            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-            media_type=EVENT_STREAM,
-        )
+        about = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        if request.method == "HEAD":
+            return Response(headers=about, media_type=EVENT_STREAM)
+        follow = self._follow(news, interest, write)
+        return StreamingResponse(follow, headers=about, media_type=EVENT_STREAM)
 
     async def _follow(self, news: News, interest: Interest, write: Write) -> AsyncIterator[bytes]:
         self._readers += 1
