@@ -1,5 +1,6 @@
 """The audit: whatever operators do, or would like to do, leaves an entry."""
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ from redis import Redis
 from tests.http.security.test_keys import routes
 from tests.support.front import ask, bearer, front
 from wherry.gateway.api_keys import ApiKeys
-from wherry.gateway.audit import Audit
+from wherry.gateway.audit import Audit, Deed
 from wherry.http.security import key_ring
 from wherry.wiring import Runtime
 
@@ -107,3 +108,23 @@ def test_what_callers_choose_cannot_break_an_entry(
     (entry,) = entries(namespace)
     assert len(entry["subject"]) <= 500
     assert entry["subject"].isprintable()
+
+
+def test_the_audit_can_be_followed(namespace: Runtime, redis: Redis) -> None:
+    del redis
+    audit = Audit(namespace.store)
+    before, after = (Deed(n, "somebody", "cli", f"deed {n}", "", "done") for n in (1, 2))
+    audit.write(before, 1_000)
+    writer = threading.Timer(0.3, audit.write, (after, 1_000))
+    writer.start()
+
+    assert next(audit.follow())["action"] == "deed 2"
+    writer.join()
+
+
+def test_the_audit_is_capped(namespace: Runtime, redis: Redis) -> None:
+    audit = Audit(namespace.store)
+    for n in range(1_000):
+        audit.write(Deed(n, "somebody", "cli", "deed", "", "done"), 100)
+
+    assert redis.xlen("wherry:audit") < 500
