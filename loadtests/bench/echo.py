@@ -1,6 +1,6 @@
 """What HTTP in Python costs at least: one bare Starlette route that parses a body and returns it.
 
-The same server, parser, loop and options as those of `wherry serve`, and nothing else.
+The same server, parser, loop and options as those of `wherry serve`, and nothing of ours.
 """
 
 import socket
@@ -25,7 +25,8 @@ def main() -> None:
     app = Starlette(routes=[Route("/v1/{kind}/{key}/{command}", echo, methods=["POST"])])
     listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
     announce(url=f"http://127.0.0.1:{listener.getsockname()[1]}")
-    uvicorn.Server(uvicorn.Config(app, **uvicorn_options())).run(sockets=[listener])
+    options = uvicorn_options() | {"http": "httptools"}  # uvicorn's own protocol, as it comes
+    uvicorn.Server(uvicorn.Config(app, **options)).run(sockets=[listener])
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from wherry.codec import to_json
 from wherry.gateway.problems import Shown
+from wherry.http.joining import Joining
 
 #: Request line and headers together; a little more may come with the last packet.
 LARGEST_HEAD = 65_536
@@ -28,6 +29,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has come."""
         super().connection_made(transport)
+        self.transport = Joining(transport, self.loop)  # type: ignore[assignment]
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
