@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -33,7 +34,7 @@ def hold(server: Server, how: signal.Signals) -> None:
 
 
 def test_replies_come_in_the_order_of_the_questions(server: Server) -> None:
-    async def ask() -> list[object]:
+    async def ask() -> list[Any]:
         link = Link(server.url, "wherry")
         many = [("ECHO", f"{n}") for n in range(500)]
         found = await link.run(many)
@@ -46,7 +47,7 @@ def test_replies_come_in_the_order_of_the_questions(server: Server) -> None:
 def test_an_error_of_one_stands_in_its_place(server: Server, redis: Redis) -> None:
     redis.set("text", "x")
 
-    async def ask() -> list[object]:
+    async def ask() -> list[Any]:
         link = Link(server.url, "wherry")
         found = await link.run([
             ("ECHO", "a"), ("LPUSH", "text", "y"), ("FCALL", "wherry_send", 0), ("ECHO", "b"),
@@ -61,7 +62,7 @@ def test_an_error_of_one_stands_in_its_place(server: Server, redis: Redis) -> No
 
 
 def test_a_lost_connection_is_made_anew(server: Server, redis: Redis) -> None:
-    async def ask() -> list[object]:
+    async def ask() -> list[Any]:
         link = Link(server.url, "wherry")
         found = await link.run([("ECHO", "before")])
         for other in redis.client_list():
@@ -79,7 +80,7 @@ def test_late_answers_are_not_taken_for_those_to_later_questions(
 ) -> None:
     monkeypatch.setattr(links, "SILENCE_S", 0.3)
 
-    async def ask() -> list[object]:
+    async def ask() -> list[Any]:
         link = Link(server.url, "wherry")
         await link.run([("ECHO", "warm")])
         hold(server, signal.SIGSTOP)
@@ -96,7 +97,7 @@ def test_late_answers_are_not_taken_for_those_to_later_questions(
 
 
 def test_who_goes_away_while_asking_leaves_nothing_for_the_next(server: Server) -> None:
-    async def ask() -> list[object]:
+    async def ask() -> list[Any]:
         link = Link(server.url, "wherry")
         await link.run([("ECHO", "warm")])
         asking = asyncio.create_task(link.run([("BLPOP", "nothing", 5), ("ECHO", "late")]))
