@@ -7,6 +7,7 @@ a file, and two versions of one may share both; then a version would run the cod
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Iterable, Iterator
 from importlib.machinery import (
     BYTECODE_SUFFIXES,
@@ -121,12 +122,24 @@ def _import_app(name: str, folder: Path) -> App:
     try:
         app = getattr(importlib.import_module(name), "app", None)
     except (Exception, SystemExit) as error:
-        raise Misconfigured(f"bundle {name} in {folder} cannot be imported: {error!r}") from error
+        said = _said(error, str(folder.resolve()))
+        raise Misconfigured(f"bundle {name} in {folder} cannot be imported: {said}") from error
     if not isinstance(app, App):
         raise Misconfigured(
             f"bundle {name} in {folder} exports no `app`: write app = App([...]) in it"
         )
     return app
+
+
+def _said(error: BaseException, root: str) -> str:
+    """An error in words, with the line of the bundles that it comes from."""
+    kind = type(error).__name__
+    if isinstance(error, SyntaxError):
+        return f"{kind} in {error.filename}, line {error.lineno}: {error.msg}"
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [f for f in frames if f.filename.startswith(root + os.sep)]
+    where = f" in {lines[-1].filename}, line {lines[-1].lineno}" if lines else ""
+    return f"{kind}{where}: {error}"
 
 
 def _require_own_names(folder: Path, names: Iterable[str]) -> None:

@@ -17,6 +17,9 @@ from wherry.store.releases import FORMAT
 
 log = logging.getLogger(__name__)
 
+#: Fields of the record of what is deployed.
+_NEEDED = {"partitions", "format", "version", "bundles"}
+
 #: From a URL to a client.
 Connect = Callable[[str], Redis]
 
@@ -116,10 +119,19 @@ def take_code(runtime: Runtime, version: str, names: Sequence[str]) -> bool:
 
 
 def deployment(store: Store) -> dict[str, str]:
-    """What is deployed: partitions, format, version, bundles, at (ms). Empty when nothing is."""
+    """What is deployed: partitions, format, version, bundles, at (ms). Empty when nothing is.
+
+    Raises Misconfigured when somebody has spoiled the record.
+    """
     with reaching():
         found = cast("dict[bytes, bytes]", store.redis.hgetall(store.keys.deployment))
-    return {key.decode(): value.decode() for key, value in found.items()}
+    known = {key.decode(): value.decode() for key, value in found.items()}
+    if known and not (known.keys() >= _NEEDED and known["partitions"].isdigit()):
+        raise Misconfigured(
+            f"{store.keys.deployment} is not as we left it: it needs {', '.join(sorted(_NEEDED))};"
+            " put back what is gone, or restore a copy of the server"
+        )
+    return known
 
 
 def _names(known: dict[str, str]) -> list[str]:

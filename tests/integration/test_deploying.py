@@ -442,3 +442,13 @@ def dump(runtime: Runtime) -> dict[bytes, Any]:
     keys = sorted(runtime.redis.scan_iter())
     stored = {key: runtime.redis.dump(key) for key in keys}
     return stored | {b"library": library.loaded(runtime.redis, "wherry")}
+
+
+def test_a_record_that_somebody_has_spoiled_is_named(runtime: Runtime) -> None:
+    assert runtime.folders is not None
+    runtime.redis.hdel("wherry:deployment", "version")
+    with pytest.raises(Misconfigured, match="wherry:deployment is not as we left it"):
+        open_deployed(runtime.url, "wherry", runtime.folders, partitions=4)
+    runtime.redis.xadd("wherry:releases", {"a": "b"})
+    with pytest.raises(Misconfigured, match="of releases was written by somebody else"):
+        releases.latest(runtime.store)

@@ -108,7 +108,7 @@ def test_code_that_cannot_be_imported_leaves_the_old_one_where_it_was(folder: Pa
     module = sys.modules["tallies"]
     tallies.write(folder, "raise RuntimeError('no')")
 
-    with pytest.raises(Misconfigured, match=r"bundle tallies.*no"):
+    with pytest.raises(Misconfigured, match=r"bundle tallies.*line 1: no"):
         reload_bundles(old, folder)
     assert sys.modules["tallies"] is module
 
@@ -235,3 +235,16 @@ def test_code_that_was_replaced_is_let_go(folder: Path) -> None:
     gc.collect()
 
     assert seen() is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x = 1\ndef f(:", r"SyntaxError in .*tallies/__init__\.py, line 2: invalid syntax"),
+        ("x = 1\n\nimport nix", r"ModuleNotFoundError in .*__init__\.py, line 3: No module"),
+    ],
+)
+def test_what_cannot_be_imported_is_told_with_its_line(folder: Path, text: str, said: str) -> None:
+    tallies.write(folder, text)
+    with pytest.raises(Misconfigured, match=said):
+        load_bundles(folder)

@@ -54,13 +54,19 @@ def _next(error: WherryError, given: str) -> str:
         case Misconfigured() if "user in the URL" in str(error):
             return "wherry whoami    # as whom Redis knows you"
         case Misconfigured():
-            return "wherry deploy" if "is deployed" in str(error) else "wherry doctor"
+            return _next_of_misconfigured(str(error))
         case Overloaded() | Paused():
             return "the same again later"
         case NotFound() if "; deployed are" in str(error) or "; it has" in str(error):
             return "the same with one of those names"
         case _:
             return given
+
+
+def _next_of_misconfigured(said: str) -> str:
+    if "cannot be imported" in said:
+        return "correct it, then the same again"
+    return "wherry deploy" if "is deployed" in said else "wherry doctor"
 
 
 def tell(failure: Failed) -> int:

@@ -7,6 +7,7 @@ from typing import Any, Literal, cast
 from redis.exceptions import WatchError
 
 from wherry.codec import from_json, to_json
+from wherry.errors import Misconfigured
 from wherry.store import library
 from wherry.store.client import Store, reaching
 
@@ -115,6 +116,14 @@ def _entries(found: Any) -> Sequence[tuple[bytes, Fields]]:
 
 
 def _release(id_: bytes, fields: Fields) -> Release:
+    try:
+        return _read(id_, fields)
+    except (KeyError, ValueError) as error:
+        said = f"entry {id_.decode()} of releases was written by somebody else: delete it (XDEL)"
+        raise Misconfigured(said) from error
+
+
+def _read(id_: bytes, fields: Fields) -> Release:
     text = {name.decode(): value.decode() for name, value in fields.items()}
     return Release(
         number=int(id_.partition(b"-")[0]),
