@@ -203,3 +203,23 @@ def test_a_wrong_url_is_not_shown_in_the_error(tmp_path: Path) -> None:
 )
 def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
     assert without_password(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("authentication", "off"), ("rate_limit", "-1"), ("rate_limit", "nan"),
+        ("audit_limit", "1"), ("oidc_issuer", "http://issuer.example"), ("oidc_issuer", "issuer"),
+        ("oidc_issuer", "https://"), ("oidc_issuer", "https://x:y"), ("oidc_roles_claim", " "),
+    ],
+)  # fmt: skip
+def test_what_makes_a_door_unsafe_cannot_be_set(name: str, value: str, tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match=name):
+        load_settings({}, {f"WHERRY_{name.upper()}": value}, tmp_path)
+
+
+def test_an_issuer_on_this_machine_needs_no_encryption(tmp_path: Path) -> None:
+    env = {"WHERRY_OIDC_ISSUER": "http://127.0.0.1:9", "WHERRY_RATE_LIMIT": "0.5"}
+    settings = load_settings({}, env, tmp_path).settings
+
+    assert (settings.oidc_issuer, settings.rate_limit) == ("http://127.0.0.1:9", 0.5)
