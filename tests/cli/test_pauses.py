@@ -46,10 +46,17 @@ def test_what_cannot_be_said_is_refused_with_the_next_step(wherry: Wherry, port:
         (("saga", "retry", "docking", "nobody"), 4),
         (("saga", "retry", "stew", "x"), 4),
         (("dead", "retry", "0-1-1", "--force"), 4),
+        (("timers", "fire", "no-such-timer"), 4),
     ):
         done = wherry(*words)
         assert (done.code, done.out) == (code, ""), words
         assert "next:" in done.err
+
+
+def test_a_delayed_command_need_not_be_waited_for(wherry: Wherry, port: str) -> None:
+    assert wherry("send", port, "ClosePort", "--delay", "1h", "--id", "c-late").code == 0
+    assert wherry("timers", "fire", "c-late").json["status"] == "due"
+    assert eventually(lambda: bool(wherry("command", port, "c-late").json["status"] == "done"))
 
 
 def test_why_is_a_table_for_people(wherry: Wherry, port: str) -> None:

@@ -94,6 +94,27 @@ def test_a_delayed_command_is_due_later(town: Town, key: str) -> None:
     for subject in (id_, f"lamp/{key}"):
         _, reasons = why(town, subject)
         assert "Switch" in reasons["delayed"]["detail"]
+        assert reasons["delayed"]["unblock"] == f"wherry timers fire {id_}"
+
+
+def test_a_timer_that_is_not_waited_for_is_due_now(town: Town, key: str) -> None:
+    id_ = send(town, f"/v1/lamp/{key}/Switch?delay=3600")
+    timers = town.client.get("/v1/timers?limit=1000").json()["items"]
+    mine = next(timer for timer in timers if timer["id"] == id_)
+    assert (mine["entity"], mine["command"]) == (f"lamp/{key}", "Switch")
+
+    done = town.post("/v1/timers/fire", {"id": id_})
+
+    assert done.json() == {
+        "id": id_, "status": "due", "entity": f"lamp/{key}", "command": "Switch",
+    }  # fmt: skip
+    wait_until(lambda: why(town, id_)[0] == "done")
+    path = town.port(key)
+    town.post(f"{path}/ReserveDocking", {"reservation_id": "r1", "vessel_id": "v1"})
+    assert town.post("/v1/timers/fire", {"id": f"port/{key}:berths:r1"}).status_code == 200
+    for unknown in (id_, f"port/{key}:berths:r2", "port/x:tick", "", "\x00"):
+        problem(town.post("/v1/timers/fire", {"id": unknown}), 404, "not-found")
+    problem(town.post("/v1/timers/fire", {}), 422, "invalid")
 
 
 def test_timers_are_told(town: Town, key: str) -> None:

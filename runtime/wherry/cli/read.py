@@ -29,6 +29,7 @@ def add_to(app: App) -> None:
     app.command(list_, name="list", group=ENTITIES)
     timers = App(name="timers", help="What will be sent, and when.", group=ENTITIES)
     timers.command(list_timers, name="list")
+    timers.command(fire_timer, name="fire")
     app.command(timers)
 
 
@@ -91,7 +92,14 @@ def list_(
 def list_timers(*, limit: Limit = 100, common: Common = NOTHING) -> int:
     """List what will be sent, the earliest first."""
     with session(common, "timers", "wherry doctor") as s:
-        s.out.page(s.views.timers(limit), "items", _TIMER)
+        s.out.page(s.timers.listed(limit), "items", _TIMER)
+    return 0
+
+
+def fire_timer(timer: Annotated[str, Parameter(name="ID")], /, *, common: Common = NOTHING) -> int:
+    """Let a timer, or a delayed command, be due now."""
+    with session(common, f"timer {timer}", "wherry timers list") as s:
+        s.out.one(s.timers.fire(timer))
     return 0
 
 

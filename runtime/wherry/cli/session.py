@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from wherry.gateway.pauses import Pauses
     from wherry.gateway.queues import Queues
     from wherry.gateway.sending import Sender
+    from wherry.gateway.timers import Timers
     from wherry.gateway.views import Views
     from wherry.gateway.why import Why
     from wherry.settings import LoadedSettings, Settings
@@ -87,6 +88,13 @@ class Session:
         from wherry.gateway.pauses import Pauses
 
         return Pauses(self.runtime, self.sender)
+
+    @cached_property
+    def timers(self) -> "Timers":
+        """What will be sent."""
+        from wherry.gateway.timers import Timers
+
+        return Timers(self.runtime, self.views, self.sender)
 
     @cached_property
     def why(self) -> "Why":

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from shlex import quote
 
 from rq import Worker
 
@@ -107,7 +108,8 @@ class Reasons:
         envelope, due = found.envelope, shapes.instant(found.since)
         if found.since > self._now_ms:
             what = "delayed" if envelope.from_outside else "timer"
-            yield Reason(what, f"{envelope.type} to {envelope.to} is due at {due}")
+            unblock = f"wherry timers fire {quote(found.id)}"
+            yield Reason(what, f"{envelope.type} to {envelope.to} is due at {due}", None, unblock)
             return
         yield Reason("timer", f"{envelope.type} to {envelope.to} was due at {due}", found.since)
         yield from self.halted(found.partition)

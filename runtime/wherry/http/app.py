@@ -28,6 +28,7 @@ from wherry.http.roles import Guarded, anyone, invoke, operate, read
 from wherry.http.sagas import Sagas
 from wherry.http.service import Service
 from wherry.http.table import Table
+from wherry.http.timers import TimerRoutes
 from wherry.http.why import Why
 
 
@@ -59,6 +60,7 @@ def api_routes(service: Service, meters: Meters) -> list[Guarded]:
     attention, effects = Attention(service), Effects(service)
     operators = Operators(service)
     paused, why, queues = Paused(service), Why(service), Queues(service)
+    timers = TimerRoutes(service)
     return [
         Guarded("/v1/sagas/{name}", get=read(sagas.listed), post=invoke(sagas.start)),
         Guarded("/v1/sagas/{name}/{id}", get=read(sagas.show)),
@@ -74,6 +76,8 @@ def api_routes(service: Service, meters: Meters) -> list[Guarded]:
         Guarded("/v1/breakers", get=read(effects.breakers)),
         Guarded("/v1/queues", get=read(queues.listed)),
         Guarded("/v1/queues/unanswered", get=read(queues.unanswered)),
+        Guarded("/v1/timers", get=read(timers.listed)),
+        Guarded("/v1/timers/fire", post=operate(timers.fire)),
         Guarded("/v1/paused", get=read(paused.listed), post=operate(paused.pause)),
         Guarded("/v1/paused/resume", post=operate(paused.resume)),
         Guarded("/v1/audit", get=operate(operators.audit)),

@@ -57,6 +57,10 @@ SCHEMAS: Json = {
         what=_TEXT, status={"enum": ["paused", "resuming"]}, refuse=_FLAG, since=_INSTANT,
         by=_TEXT, reason=_TEXT, held=_COUNT,
     ),
+    "Timer": _object(
+        "id partition entity command due",
+        id=_TEXT, partition=_COUNT, entity=_TEXT, command=_TEXT, due=_INSTANT,
+    ),
     "Why": _object(
         "subject status because",
         subject=_TEXT, status=_TEXT, because={"type": "array", "items": _object(
@@ -81,6 +85,17 @@ PATHS: Json = {
         _object("what", what=_TEXT),
         response("It goes on", _object("what status", what=_TEXT, status=_TEXT)),
     )},
+    "/v1/timers": {"get": _get(
+        "timers.list", "process", "What will be sent, and when", parts.refs("Limit"),
+        response("The earliest first", _items("Timer")),
+    )},
+    "/v1/timers/fire": {"post": _post(
+        "timers.fire", "Let a timer, or a delayed command, be due now",
+        _object("id", id=_TEXT),
+        response("It is due", _object(
+            "id status entity command", id=_TEXT, status=_TEXT, entity=_TEXT, command=_TEXT,
+        )),
+    ) | {"tags": ["process"]}},
     "/v1/queues/unanswered": {"get": _get(
         "queues.unanswered", "process", "Commands that were taken, and have no answer yet",
         parts.refs("Limit"), response("By partition", _object(

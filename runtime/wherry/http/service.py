@@ -14,6 +14,7 @@ from wherry.gateway.effects import Effects
 from wherry.gateway.pauses import Pauses
 from wherry.gateway.queues import Queues
 from wherry.gateway.sending import Sender
+from wherry.gateway.timers import Timers
 from wherry.gateway.views import Views
 from wherry.gateway.why import Why
 from wherry.http.courier import Courier
@@ -54,6 +55,7 @@ class Service:
     breakers: Breakers = field(init=False)
     pauses: Pauses = field(init=False)
     queues: Queues = field(init=False)
+    timers: Timers = field(init=False)
     why: Why = field(init=False)
     courier: Courier = field(init=False)
     guard: Guard = field(init=False)
@@ -70,6 +72,7 @@ class Service:
         self.breakers = Breakers(self.runtime)
         self.pauses = Pauses(self.runtime, sender)
         self.queues = Queues(self.runtime)
+        self.timers = Timers(self.runtime, self.views, sender)
         self.why = Why(self.runtime, self.views, self.dead)
         self.courier = Courier(self.runtime, sender)
         keys = self.runtime.store.keys
