@@ -103,6 +103,19 @@ def test_a_timer_that_has_fired_is_no_finding_before_its_message_is_handled(yard
     assert found(yard) == []
 
 
+def test_a_message_of_a_timer_that_is_held_back_is_on_its_way(yard: Yard) -> None:
+    yard.fire(timedelta(minutes=2))
+    for id_, fields in yard.redis.xrange(key("inbox")):  # type: ignore[union-attr]
+        yard.redis.xdel(key("inbox"), id_)
+        yard.redis.rpush(key("held:box:b"), fields[b"message"])
+        yard.redis.hincrby(key("meta"), "held", 1)
+    assert {finding.code for finding in found(yard)} == {"held-lost", "held-count"}
+
+    yard.redis.zadd(key("held"), {"box/b": y.NOW})
+
+    assert found(yard) == []
+
+
 def test_numbers_of_any_size_are_only_wrong(yard: Yard) -> None:
     yard.redis.hset(key("box:b"), mapping={"at": "9" * 5000, "snapshot": "-1"})
     yard.redis.hset(key("box:c"), "version", "9" * 5000)
