@@ -32,6 +32,7 @@ GIVEN = {
     "saga cancel": ["docking", "nothing"],
     "saga kill": ["docking", "nothing", "--yes"],
     "saga retry": ["docking", "nothing"],
+    "timers fire": ["nothing"],
 }
 
 

@@ -23,7 +23,7 @@ DEEDS: dict[str, str] = {
     "apikey create": "", "apikey revoke": "", "attention restart": "", "dead drop": "",
     "dead retry": "", "deploy": "", "effects resolve": "", "effects retry": "",
     "fsck": "--repair", "import": "", "pause": "", "resume": "", "saga cancel": "",
-    "saga kill": "", "saga retry": "", "timers drop": "", "timers fire": "",
+    "saga kill": "", "saga retry": "", "timers fire": "",
 }  # fmt: skip
 #: Commands that look, that send what anybody may send, or that run a process.
 OTHERS = frozenset({
