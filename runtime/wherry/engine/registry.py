@@ -33,12 +33,12 @@ class Registry:
     targets: dict[str, TargetSpec] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.redactor = Redactor(self.app.redact)
         for entity in self.app.entities.values():
             self.kinds[entity.kind] = entity_kind(entity)
         for saga in self.app.sagas.values():
-            self.kinds[saga.kind] = saga_kind(saga, self.reply_of)
+            self.kinds[saga.kind] = saga_kind(saga, self.reply_of, self.redactor)
         self.targets = {target.kind: target_spec(target) for target in self.app.targets.values()}
-        self.redactor = Redactor(self.app.redact)
         self.partition_of = lru_cache(maxsize=100_000)(self._partition_of)
 
     def kind(self, name: str) -> KindSpec:

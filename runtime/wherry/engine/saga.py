@@ -19,6 +19,7 @@ from wherry.engine.saga_script import FindReply, Script, State
 from wherry.engine.saga_state import Raw, SagaState
 from wherry.engine.specs import CommandSpec, KindSpec
 from wherry.errors import Rejected
+from wherry.redaction import Redactor
 
 LIFECYCLE = {
     "": ("running",),
@@ -29,9 +30,9 @@ LIFECYCLE = {
 ANSWER_CODEC: Codec[Answer] = codec_of(Answer)
 
 
-def saga_kind(saga: Saga[Any, Any, Any], find: FindReply) -> KindSpec:
+def saga_kind(saga: Saga[Any, Any, Any], find: FindReply, redactor: Redactor) -> KindSpec:
     """Compile a saga into a kind that the engine can run."""
-    script = Script(saga, find)
+    script = Script(saga, find, redactor)
     return KindSpec(
         name=saga.kind,
         initial=SagaState(),

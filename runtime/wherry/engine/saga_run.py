@@ -13,6 +13,7 @@ from wherry.engine.decision import AskOut, Call, Decision, Folded, LateAnswer
 from wherry.engine.envelope import NOTHING, Answer, Problem
 from wherry.engine.saga_script import Script, State
 from wherry.engine.saga_state import Order, Raw, StepState
+from wherry.engine.saying import words_of
 
 #: Tags of undos; a step cannot be named so, since names come without a colon.
 UNDO = "undo:"
@@ -134,7 +135,12 @@ class Run:
             else:
                 self._start_stage(stage)
         except Exception as error:  # noqa: BLE001 - the bundle's code may raise anything
-            self.turn_back(Problem("saga-failed", f"{type(error).__name__}: {error}"))
+            self.turn_back(Problem("saga-failed", self._said(error, self.state.input)))
+
+    def _said(self, error: Exception, about: Raw) -> str:
+        """What an error of the bundle says, without values that nobody should read."""
+        text = f"{type(error).__name__}: {words_of(error)}"
+        return self.script.redactor.scrubbed(text, bytes(about))
 
     def _start_stage(self, stage: int) -> None:
         begun: list[StepState] = []
@@ -169,7 +175,7 @@ class Run:
             self.script.kept(self.state, step.name, reply)
             fault = ""
         except Exception as error:  # noqa: BLE001 - the bundle's code may raise anything
-            fault = f"{type(error).__name__}: {error}"
+            fault = self._said(error, reply)
         self.note(st.StepDone(step.name, self.call.now_ms, reply, fault))
         if fault:
             self.turn_back(Problem("saga-failed", fault))

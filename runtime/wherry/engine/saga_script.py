@@ -11,6 +11,7 @@ from wherry.codec import Codec, codec_of
 from wherry.engine import saga_state as st
 from wherry.engine.saga_state import Raw, SagaState
 from wherry.engine.specs import EventSpec
+from wherry.redaction import Redactor
 
 State = SagaState[Any]
 Folds = dict[type[Event], Callable[[State, Any], State]]
@@ -21,8 +22,9 @@ FindReply = Callable[[str, str], Codec[Any]]
 class Script:
     """What one saga's bundle says. `find` is asked only when a reply has come."""
 
-    def __init__(self, saga: Saga[Any, Any, Any], find: FindReply) -> None:
+    def __init__(self, saga: Saga[Any, Any, Any], find: FindReply, redactor: Redactor) -> None:
         self.saga = saga
+        self.redactor = redactor
         self.data: Codec[Any] = codec_of(saga.state_type)
         self.events = self._events()
         self._find = find
