@@ -15,10 +15,12 @@ from wherry.http.headers import accepted
 from wherry.http.problems import refused
 from wherry.http.queries import Query
 from wherry.http.service import Service
-from wherry.http.streams import EVENT_STREAM, FOLLOWERS
+from wherry.http.streams import EVENT_STREAM
 
 #: Events that the page begins with.
 _SHOWN = 50
+#: Readers of one process; each costs two looks at all feeds a second.
+_MOST_READERS = 100
 #: How often the feeds are looked at for each reader.
 LOOK_S = 0.5
 #: How news are written as server-sent events.
@@ -55,8 +57,8 @@ class LivePages:
 
     async def _streamed(self, request: Request, asked: Query, write: Write) -> Response:
         """Server-sent events; the id of the last of several is the position behind them."""
-        if self._readers >= FOLLOWERS:
-            raise refused(503, "too-many-streams", f"{FOLLOWERS} streams are open here", 5)
+        if self._readers >= _MOST_READERS:
+            raise refused(503, "too-many-streams", f"{_MOST_READERS} streams are open here", 5)
         interest = _interest(asked)
         position = request.headers.get("last-event-id") or asked.text("after")
         if not position:
