@@ -17,6 +17,10 @@ def test_a_secret_is_in_no_log_no_list_and_no_problem(town: Town, key: str) -> N
     said.append(town.post(f"{path}/Open", {"access_token": secret}).text)  # this one stops it
     said.append(town.post(f"{path}/Open", {"access_token": 7, "how": secret}).text)
 
+    burgled = town.post("/v1/sagas/burglary", {"access_token": secret})
+    assert "nobody opens it with ***" in burgled.json()["detail"]
+    said.append(burgled.text)
+
     letters = town.client.get(f"/v1/dead?entity=safe/{key}").json()["items"]
     calls = [c for c in town.client.get("/v1/effects").json()["items"] if c["target"] == "lock"]
     said += [town.client.get(f"/v1/dead/{letter['id']}").text for letter in letters]

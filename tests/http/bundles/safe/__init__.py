@@ -6,6 +6,7 @@ from datetime import timedelta
 from wherry import (
     Accepted,
     App,
+    Ask,
     Attempt,
     Command,
     Context,
@@ -15,6 +16,7 @@ from wherry import (
     OneForOne,
     Rejected,
     Retry,
+    Saga,
     Target,
     Tell,
     accept,
@@ -87,4 +89,20 @@ def turn(call: Turn, attempt: Attempt) -> None:
     raise RuntimeError(f"the lock does not know {call.access_token}")
 
 
-app = App([safe, lock], redact=["combination"])
+@message
+class Burgle:
+    access_token: str
+
+
+def begin(start: Burgle, ctx: Context) -> Burgle:
+    return start
+
+
+def ask(plan: Burgle) -> Ask[SafeKind, None]:
+    raise RuntimeError(f"nobody opens it with {plan.access_token}")
+
+
+burglary = Saga("burglary", start=begin, result=lambda plan: None)
+burglary.step("open", ask)
+
+app = App([safe, lock, burglary], redact=["combination"])
