@@ -51,6 +51,8 @@ class Codec(Generic[T]):
         self._opaque = msgspec.Raw in parts
         self._decoder = msgspec.json.Decoder(of)
         self._known = _known_fields(of)
+        inner = self._known.values() if isinstance(self._known, dict) else [self._known]
+        self._flat = isinstance(self._known, dict) and all(part is None for part in inner)
 
     def decode(self, data: bytes | msgspec.Raw) -> T:
         """Read a stored value; fields that the type no longer has are passed over.
@@ -78,7 +80,7 @@ class Codec(Generic[T]):
 
     def convert(self, value: Any, subject: str) -> T:
         """Turn plain JSON values into the type. Raises Invalid, naming each fault."""
-        if faults := list(_unknown(self._known, value, "")):
+        if not self._is_plain(value) and (faults := list(_unknown(self._known, value, ""))):
             raise Invalid(subject, faults)
         if self._decimals and (faults := list(_inexact(self.of, value, ""))):
             raise Invalid(subject, faults)
@@ -94,6 +96,10 @@ class Codec(Generic[T]):
             return self._converted(value)
         except msgspec.ValidationError as error:
             raise self._invalid(subject, value, error) from None
+
+    def _is_plain(self, value: Any) -> bool:
+        """Whether it has known fields only, which one look tells for the usual, flat command."""
+        return self._flat and isinstance(value, dict) and value.keys() <= self._known.keys()
 
     def _converted(self, value: Any) -> T:
         if self._opaque:  # JSON that is kept as it is can only be cut out of JSON

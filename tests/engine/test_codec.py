@@ -141,6 +141,23 @@ def test_a_decimal_that_somebody_sent_is_plain_text_at_any_depth(text: bytes) ->
 
 
 @dataclass(frozen=True)
+class Nothing:
+    pass
+
+
+@dataclass(frozen=True)
+class Holder:
+    nothing: Nothing
+
+
+def test_what_has_no_fields_takes_none() -> None:
+    with pytest.raises(Invalid) as caught:
+        codec_of(Holder).parse(b'{"nothing":{"x":1}}', "holder")
+
+    assert [fault.pointer for fault in caught.value.faults] == ["/nothing/x"]
+
+
+@dataclass(frozen=True)
 class Shelf:
     places: dict[int, dict[str, int]]
     count: int = 0

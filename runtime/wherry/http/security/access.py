@@ -65,6 +65,7 @@ def require_loopback(host: str) -> None:
 
 
 @lru_cache(maxsize=256)
+@lru_cache(64)  # each request asks, nearly always of the same name
 def names_loopback(host: str) -> bool:
     """Whether a header Host names this machine."""
     try:
