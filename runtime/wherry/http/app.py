@@ -24,7 +24,7 @@ from wherry.http.problems import HANDLERS
 from wherry.http.queues import Queues
 from wherry.http.reference import Reference
 from wherry.http.renewal import renewal
-from wherry.http.roles import Guarded, anyone, invoke, operate, read
+from wherry.http.roles import Guarded, answer, anyone, invoke, operate, read
 from wherry.http.sagas import Sagas
 from wherry.http.service import Service
 from wherry.http.table import Table
@@ -93,7 +93,7 @@ def api_routes(service: Service, meters: Meters) -> list[Guarded]:
         Guarded("/v1/{kind}/{key}", get=read(entities.state)),
         Guarded("/v1/{kind}/{key}/events", get=read(entities.events)),
         Guarded("/v1/{kind}/{key}/diff", get=read(entities.diff)),
-        Guarded("/v1/{kind}/{key}/commands/{id}", get=read(commands.status)),
+        Guarded("/v1/{kind}/{key}/commands/{id}", get=answer(commands.status)),
         Guarded("/v1/{kind}/{key}/{command}", post=invoke(commands.send)),
         Guarded("/livez", get=anyone(health.live)),
         Guarded("/readyz", get=anyone(health.ready)),

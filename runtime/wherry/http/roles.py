@@ -20,6 +20,7 @@ class Door:
     role: Role | None
     endpoint: Endpoint
     audited: bool = False
+    also: Role | None = None
 
 
 def anyone(endpoint: Endpoint) -> Door:
@@ -30,6 +31,11 @@ def anyone(endpoint: Endpoint) -> Door:
 def read(endpoint: Endpoint) -> Door:
     """Let those in who may look."""
     return Door("read", endpoint)
+
+
+def answer(endpoint: Endpoint) -> Door:
+    """Let those in who may look, and those who may send: what became of what they sent."""
+    return Door("read", endpoint, also="invoke")
 
 
 def invoke(endpoint: Endpoint, *, audited: bool = False) -> Door:
@@ -57,7 +63,7 @@ class Guarded(Route):
         visit = visit_of(request.scope)
         if door.audited:
             return await visit.audited(self.path, door.role, request, door.endpoint)
-        visit.require(door.role)
+        visit.require(door.role, door.also)
         return await door.endpoint(request)
 
     @property

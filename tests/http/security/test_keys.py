@@ -94,6 +94,15 @@ def test_a_role_opens_its_routes_and_no_others(url: str, keys: ApiKeys) -> None:
                 assert f'scope="wherry:{needed}"' in answer.headers["www-authenticate"]
 
 
+def test_who_sent_a_command_may_ask_what_became_of_it(url: str, keys: ApiKeys) -> None:
+    sender, operator = (bearer(keys.create(role, [role])["key"]) for role in ("invoke", "operate"))
+    sent = ask(url, "/v1/lamp/l2/Switch", "POST", **sender)
+
+    assert ask(url, sent.headers["location"], **sender).json()["status"] == "pending"
+    require_problem(ask(url, sent.headers["location"], **operator), 403, "forbidden")
+    require_problem(ask(url, "/v1/lamp/l2/events", **sender), 403, "forbidden")
+
+
 def test_what_is_not_a_good_key_opens_nothing_and_nobody_learns_why(
     url: str, keys: ApiKeys, redis: Redis
 ) -> None:

@@ -26,9 +26,9 @@ class Visit:
         self.caller = caller
         self._trail = trail
 
-    def require(self, role: Role | None) -> None:
-        """Go on only if the caller has a role. Raises Refused (401, 403)."""
-        if role is None or role in self.caller.roles:
+    def require(self, role: Role | None, also: Role | None = None) -> None:
+        """Go on only if the caller has a role, or the other. Raises Refused (401, 403)."""
+        if role is None or role in self.caller.roles or also in self.caller.roles:
             return
         if self.caller is NOBODY:
             raise unauthenticated("this needs credentials", presented=False)

@@ -102,7 +102,7 @@ def ask(plan: Burgle) -> Ask[SafeKind, None]:
     raise RuntimeError(f"nobody opens it with {plan.access_token}")
 
 
-burglary = Saga("burglary", start=begin, result=lambda plan: None)
+burglary = Saga("burglary", start=begin, result=lambda _: None)
 burglary.step("open", ask)
 
 app = App([safe, lock, burglary], redact=["combination"])
