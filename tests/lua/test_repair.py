@@ -117,7 +117,7 @@ FORGED: dict[str, Repair] = {
     "a version that is none": Repair(events="two"),
     "an argument too many": Repair(more=[1]),
     "a key of another partition": Repair(
-        keys=[key("meta", 1), *map(key, ("timers", "timer")), SHIP, f"{SHIP}:log", *map(key, INDEXES)]
+        keys=[key("meta", 1), *map(key, FIRST[1:]), SHIP, f"{SHIP}:log", *map(key, INDEXES)]
     ),
     "the log of another": Repair(
         keys=[*map(key, ("meta", "timers", "timer")), SHIP, key("ship:x:log"), *map(key, INDEXES)]

@@ -193,7 +193,8 @@ class Importer:
     def _string(self, number: int, piece: pieces.Idem | pieces.Result) -> None:
         own = self._keys.partition(number)
         key = own.idem(piece.id) if isinstance(piece, pieces.Idem) else own.result(piece.id)
-        self._pipe.set(key, bytes_of(piece.value), px=piece.expires_in or None)
+        left = piece.expires_in
+        self._pipe.set(key, bytes_of(piece.value), px=None if left is None else max(left, 1))
 
     def _entity(self, number: int, piece: pieces.Entity) -> None:
         kind, _, key = piece.entity.partition("/")
