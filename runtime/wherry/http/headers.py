@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 import msgspec
 from starlette.requests import Request
@@ -54,23 +55,26 @@ class Prefer(msgspec.Struct, frozen=True):
     applied: str = ""
 
 
-_RESPOND_ASYNC = Prefer(0.0, "respond-async")
-
-
 def prefer(request: Request, wait: float) -> Prefer:
     """Read `Prefer`. What is not understood is ignored, as the RFC wants it."""
     given = field(request.scope, b"prefer")
     if not given:
         return Prefer(wait)
-    if given == "respond-async":
-        return _RESPOND_ASYNC
+    return _known_prefer(given, wait) if len(given) < 32 else _prefer(given, wait)
+
+
+def _prefer(given: str, wait: float) -> Prefer:
     named = [part.strip().lower() for part in given.split(",")]
     for part in named:
         name, _, seconds = (word.strip() for word in part.partition("="))
         if name == "wait" and re.fullmatch(r"[0-9]{1,9}", seconds):
             capped = min(float(seconds), LONGEST_WAIT_S)
             return Prefer(capped, f"wait={capped:.0f}")
-    return _RESPOND_ASYNC if "respond-async" in named else Prefer(wait)
+    return Prefer(0.0, "respond-async") if "respond-async" in named else Prefer(wait)
+
+
+#: Clients say the same again and again.
+_known_prefer = lru_cache(256)(_prefer)
 
 
 def idempotency_key(request: Request) -> str:
