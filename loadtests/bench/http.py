@@ -182,7 +182,10 @@ def _serve(system: System, workload: Workload) -> list[str]:
 def _door(words: list[str]) -> Iterator[Door]:
     ear = Ear()
     env = environment(**{VARIABLE: str(ear.write)})
-    with subprocess.Popen([sys.executable, *words], env=env, pass_fds=[ear.write]) as process:
+    command = [sys.executable, *words]
+    with subprocess.Popen(  # our own output has nothing but results
+        command, env=env, pass_fds=[ear.write], stdout=subprocess.DEVNULL
+    ) as process:
         ear.child_has_it()
         try:
             yield Door(_heard(ear, process), process.pid)
