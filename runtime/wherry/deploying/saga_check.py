@@ -31,7 +31,7 @@ class SagaCheck:
         self._kind = kind
         self._spec = registry.kinds[kind]
         self._saga = registry.app.sagas[kind.removeprefix("saga.")]
-        self._script = Script(self._saga, registry.reply_of)
+        self._script = Script(self._saga, registry.reply_of, registry.redactor)
         self._stage_of = {
             part.name: number for number, stage in enumerate(self._saga.stages) for part in stage
         }
