@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from itertools import islice
 
 import msgspec
 
 from wherry.engine.envelope import ANSWER, Answer, Envelope, Result
-from wherry.engine.registry import split_address
+from wherry.engine.registry import Registry, split_address
 from wherry.engine.saga_run import UNDO
-from wherry.errors import NotFound, WherryError
+from wherry.errors import Damaged, NotFound
 from wherry.gateway.attention import read_attention
 from wherry.gateway.dead import DeadLetters
 from wherry.gateway.effects import envelope_of
@@ -39,10 +40,13 @@ class Why:
 
     def __init__(self, runtime: Runtime, views: Views, dead: DeadLetters) -> None:
         self._runtime = runtime
-        self._registry = runtime.registry
         self._views = views
         self._dead = dead
         self._effects = EffectStore(runtime.store)
+
+    @property
+    def _registry(self) -> Registry:
+        return self._runtime.registry  # another one after a deployment
 
     def of(self, subject: str) -> Json:
         """What something waits for. `kind/key`, `saga/id`, or any id. Raises NotFound."""
@@ -137,9 +141,7 @@ class _Look:
         fault, state = "", None
         try:
             state = self._why.state(address)
-        except NotFound:
-            raise
-        except WherryError as error:
+        except Damaged as error:
             fault = str(error)
         blocked = list(self._blocked(address, fault))
         rest = list(self._of_entity(address, 0))
@@ -170,19 +172,15 @@ class _Look:
             yield from self.reasons.place(place)
         yield from self._asked_by(address, depth)
 
-    def _asked_by(self, address: str, depth: int, flow: str = "") -> Iterator[Reason]:
-        """Calls and messages of an entity that have not been answered; only of a flow, if named."""
-
-        def is_asked(envelope: Envelope) -> bool:
-            return envelope.sender == address and flow in {"", envelope.correlation}
-
+    def _asked_by(self, address: str, depth: int) -> Iterator[Reason]:
+        """Calls and messages of an entity that have not been answered."""
         calls = self._why.calls_of(self._registry.partition_of(address))
-        for call in islice((c for c in calls if is_asked(envelope_of(c))), _SHOWN):
+        for call in islice((c for c in calls if envelope_of(c).sender == address), _SHOWN):
             yield from self.reasons.call(call)
         if depth >= _DEPTH:
             return
         for number in range(self._registry.partitions):
-            asked = self.where.waiting(number, lambda e: is_asked(e) and bool(e.tag))
+            asked = self.where.waiting(number, lambda e: e.sender == address and bool(e.tag))
             for place in islice(asked, _SHOWN):
                 yield Reason("asked", f"{address} asked {place.envelope.to}: {place.envelope.type}")
                 yield from self._of_message(place, depth + 1)
@@ -196,7 +194,10 @@ class _Look:
 
     def saga(self, address: str) -> tuple[str, Iterator[Reason]]:
         """Why a saga has not ended. Raises NotFound."""
-        shown = self._why.saga_view(address)
+        try:
+            shown = self._why.saga_view(address)
+        except Damaged:
+            return self.entity(address)
         if shown["started_at"] is None:
             key = address.partition("/")[2]
             return self.command(key) or ("running", iter(()))
@@ -357,6 +358,4 @@ def _follows(envelope: Envelope, command_id: str) -> bool:
 
 
 def _ms(instant: str | None) -> int | None:
-    from datetime import datetime
-
     return None if instant is None else round(datetime.fromisoformat(instant).timestamp() * 1000)
