@@ -7,7 +7,9 @@ import threading
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
+from gc import get_referents as referents
 from pathlib import Path
+from types import FunctionType, ModuleType
 from typing import Any
 from urllib.error import HTTPError
 
@@ -20,6 +22,8 @@ from wherry.deploying import deployment
 from wherry.deploying.deployment import Breaking, deploy, go_back
 from wherry.errors import Misconfigured
 from wherry.gateway.requests import Options, command
+from wherry.http.app import build_app
+from wherry.http.service import Service
 from wherry.store import library, releases
 from wherry.store.server import Server
 from wherry.wiring import Runtime, catch_up, load_bundles, open_deployed, open_runtime, take_code
@@ -452,3 +456,23 @@ def test_a_record_that_somebody_has_spoiled_is_named(runtime: Runtime) -> None:
     runtime.redis.xadd("wherry:releases", {"a": "b"})
     with pytest.raises(Misconfigured, match="of releases was written by somebody else"):
         releases.latest(runtime.store)
+
+
+def test_nothing_that_serves_keeps_the_code_that_was_deployed_before(runtime: Runtime) -> None:
+    service = Service(runtime)
+    app, old = build_app(service), runtime.registry
+    deploy(becomes(runtime, tallies.CLEARING))
+    assert catch_up(runtime)
+
+    # Everything that can be reached from what serves; not through modules and classes.
+    todo: list[Any] = [service, app]
+    seen = {id(thing): thing for thing in todo}
+    while todo:
+        thing = todo.pop()
+        parts = thing.__closure__ or () if isinstance(thing, FunctionType) else referents(thing)
+        for part in parts:
+            if id(part) not in seen and not isinstance(part, ModuleType | type):
+                seen[id(part)] = part
+                todo.append(part)
+    assert id(runtime.registry) in seen
+    assert [type(o).__name__ for o in seen.values() if any(r is old for r in referents(o))] == []

@@ -23,13 +23,13 @@ class Consent:
 ASK = Consent()
 
 
-def confirmed(question: str, subject: str, consent: Consent) -> None:
-    """Return when somebody agrees. Raises Failed otherwise."""
+def confirmed(question: str, subject: str, consent: Consent, looks: str = "--dry-run") -> None:
+    """Return when somebody agrees. Raises Failed otherwise; `looks` is the flag that only looks."""
     if consent.yes:
         return
     somebody = sys.stdin.isatty() and sys.stderr.isatty() and not os.environ.get("CI")
     if not somebody:
-        raise usage(subject, "nobody is here to be asked", "the same with --yes, or with --dry-run")
+        raise usage(subject, "nobody is here to be asked", f"the same with --yes, or with {looks}")
     print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         raise Failed(1, subject, "nothing was done", "")

@@ -101,7 +101,7 @@ def _deploy(
         question = (
             "Deploy even what breaks? Entities whose logs the code cannot read may be damaged."
         )
-        confirmed(question, subject, asked)
+        confirmed(question, subject, asked, "--check")
     try:
         with progress("replay") as tell:
             done = deployment.deploy(
