@@ -114,8 +114,9 @@ def test_what_cannot_be_right_is_refused(wherry: Wherry) -> None:
 
 def test_breakers_are_a_table_for_people(wherry: Wherry) -> None:
     assert wherry("breakers").json["items"][0]["state"] == "closed"
-    table = wherry("breakers", "-o", "table").out.split()
-    assert table[:7] == ["target", "state", "failures", "since", "retry_at", "well", "closed"]
+    head, *rows = wherry("breakers", "-o", "table").out.splitlines()
+    assert head.split() == ["target", "state", "failures", "since", "retry_at"]
+    assert ["well", "closed"] in [row.split()[:2] for row in rows]
 
 
 def test_a_target_takes_no_commands(wherry: Wherry) -> None:

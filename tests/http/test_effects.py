@@ -276,15 +276,21 @@ def test_a_runner_parks_what_nobody_knows_and_an_operator_ends_it(it: Calls) -> 
 def test_every_target_has_a_breaker_that_says_whether_calls_may_pass(town: Town) -> None:
     store = town.runtime.store
     key = store.keys.breaker("well")
+
+    def breakers() -> list[Any]:
+        listed = town.client.get("/v1/breakers").json()["items"]
+        assert {one["target"] for one in listed} == set(town.runtime.registry.targets)
+        return [one for one in listed if one["target"] == "well"]
+
     town.redis.delete(key)
-    closed = town.client.get("/v1/breakers").json()["items"]
+    closed = breakers()
 
     now = store.now_ms()
     failing = Asking(0, 0, 3, limit=3, reset_ms=60_000, probes=1, lease_ms=1_000)
     store.call(calls.breaker(store.keys, "well", now, failing))
-    opened = town.client.get("/v1/breakers").json()["items"]
+    opened = breakers()
     town.redis.hset(key, "until", now)
-    again = town.client.get("/v1/breakers").json()["items"]
+    again = breakers()
     town.redis.delete(key)
 
     never = {"target": "well", "state": "closed", "failures": 0, "since": None, "retry_at": None}
