@@ -80,3 +80,22 @@ def test_a_form_of_another_site_signs_nobody_in(namespace: Runtime, keys: ApiKey
 
     assert refused.status_code == 403
     assert "set-cookie" not in refused.headers
+
+
+def test_the_audit_tells_who_pressed_which_button_and_for_what(
+    namespace: Runtime, keys: ApiKeys
+) -> None:
+    made = keys.create("operator", ["read", "operate"])
+    bearer = {"Authorization": f"Bearer {made['key']}"}
+    with front(namespace) as url, httpx.Client(base_url=url, headers=HTML) as browser:
+        browser.post("/v1/paused", json={"what": "lamp/a"}, headers=bearer)
+        browser.post("/console/sign-in", data={"key": made["key"]})
+
+        pressed = browser.post("/console/do/resume?what=lamp/a", data={"back": "/console"})
+
+        assert pressed.status_code == 303
+        audit = browser.get("/v1/audit", headers=bearer).json()["items"]
+    deed = audit[0]
+    assert deed["who"] == f"key:{made['id']}"
+    assert (deed["action"], deed["outcome"]) == ("POST /console/do/resume", "done")
+    assert "what=lamp/a" in deed["subject"]
