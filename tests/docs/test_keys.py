@@ -1,6 +1,9 @@
 """The page of the keys against what a running system writes to a real server."""
 
+import os
 import re
+import subprocess
+import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -187,6 +190,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Seen:
         with httpx.Client(base_url=system.url, timeout=20) as client:
             _use(client)
             _come_in(client, system.redis_url)
+            _deploy_anew(system.redis_url, functions)
         _wait_until_parked(system.redis_url)
         _find_the_rest(system.redis_url, seen)
     return seen
@@ -228,6 +232,18 @@ def _come_in(client: httpx.Client, url: str) -> None:
         time.sleep(0.05)
         client.get("/v1/port", headers={"Authorization": f"Bearer {key}"})
     store.redis.close()
+
+
+def _deploy_anew(url: str, functions: Path) -> None:
+    """Whoever serves is told that other code is deployed."""
+    handlers = functions / "faulty" / "__init__.py"
+    handlers.write_text(f"{FAULTY}\n# Another version.\n", encoding="utf-8")
+    words = ["deploy", "--redis-url", url, "--functions", str(functions)]
+    subprocess.run(
+        [sys.executable, "-P", "-m", "wherry.cli.main", *words],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "runtime")}, cwd=functions, check=True,
+        capture_output=True, timeout=60,
+    )  # fmt: skip
 
 
 def _wait_until_parked(url: str) -> None:
