@@ -18,6 +18,7 @@ from wherry.deploying.replaying import Break, replay
 from wherry.engine.envelope import Answer, Envelope, raw
 from wherry.engine.registry import Registry
 from wherry.engine.specs import KindSpec
+from wherry.store.repair import repair_many
 from wherry.store.told import Told
 
 LATER = datetime.fromtimestamp(first_code.NOW / 1000, UTC) + timedelta(hours=1)
@@ -234,6 +235,25 @@ def test_pools_that_come_to_something_else_are_stale(yard: Yard) -> None:
     assert no_holds.stale == ("box/b",)
     assert no_holds.breaks == ()
     assert [b.code for b in gone.breaks] == ["pool-broken"]
+
+
+def test_a_state_that_is_no_json_any_more_leaves_none_that_other_code_has_stored(
+    yard: Yard,
+) -> None:
+    first = registry_of(yard).kinds["box"].events["Added"].fold
+    secret = registry_of(
+        yard,
+        lambda r: event(
+            r, "Added", fold=lambda box, e: replace(first(box, e), thing=lambda: "no JSON")
+        ),
+    )
+
+    found = replay(yard.store, secret)
+
+    assert (found.stale, found.breaks) == (("box/b", "box/other"), ())
+    list(repair_many(yard.store, secret, found.stale))
+    assert yard.redis.hget(yard.store.keys.partition(0).entity("box", "b"), "state") is None
+    assert replay(yard.store, secret).stale == ()
 
 
 def test_a_lifecycle_may_allow_less_than_has_happened(yard: Yard) -> None:

@@ -68,7 +68,8 @@ def check_entity(spec: KindSpec, history: History) -> tuple[Break | None, bool]:
 
 def is_stale(stored: Hash, told: Retold) -> bool:
     """Whether the stored state or pools are not what the log tells now."""
-    if told.kept and told.kept != stored.get(b"state") and not _same_json(told.kept, stored):
+    state = stored.get(b"state", b"")
+    if told.kept != state and not (told.kept and _same_json(told.kept, stored)):
         return True
     if any(book != stored_book(name, stored) for name, book in told.books.items()):
         return True
