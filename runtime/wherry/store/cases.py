@@ -3,11 +3,16 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from wherry.engine.registry import Registry
-from wherry.store.client import Store
+from wherry.engine.supervision import Attention
+from wherry.store.client import Store, reaching
 from wherry.store.look import Place, Stored, number, read_entities, tell
 from wherry.store.timing import Found, on_their_way, read_timers
 from wherry.store.told import Fault, Told, WantedTimer
+
+_attention = msgspec.json.Decoder(Attention)
 
 
 @dataclass(slots=True)
@@ -44,6 +49,10 @@ class Case:
         """What the log tells; only of a case without an obstacle."""
         assert self.told is not None  # noqa: S101 - that is an obstacle
         return self.told
+
+    def is_overdue(self, timer: WantedTimer) -> bool:
+        """Whether nothing will tell it that its patience is over."""
+        return not timer.exact and self.found[timer.id].due_ms is None
 
     def is_wrong(self, timer: WantedTimer) -> bool:
         """Whether a timer that it needs is missing, has another time or no message."""
@@ -115,6 +124,26 @@ def _read_timers(store: Store, cases: Sequence[Case], more: Mapping[str, Collect
     late = _late(store, seeing, wanted)
     for case in seeing:
         case.timers = [timer for timer in wanted[case.address] if timer.id not in late]
+    _let_stopped_ones_be(store, [case for case in seeing if any(map(case.is_overdue, case.timers))])
+
+
+def _let_stopped_ones_be(store: Store, cases: Sequence[Case]) -> None:
+    """An entity that was stopped takes no messages: it gets its patience back with a restart."""
+    pipe = store.redis.pipeline(transaction=False)
+    for case in cases:
+        pipe.hget(store.keys.partition(case.place.partition).attention, case.address)
+    with reaching():
+        found = pipe.execute(raise_on_error=False)
+    for case, kept in zip(cases, found, strict=True):
+        if isinstance(kept, bytes) and _is_stopped(kept):
+            case.timers = [timer for timer in case.timers if timer.exact]
+
+
+def _is_stopped(kept: bytes) -> bool:
+    try:
+        return _attention.decode(kept).stopped
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
 
 
 def _late(
