@@ -7,10 +7,11 @@ ends with code 0. It goes on listening for a moment, so that a load balancer can
 import asyncio
 import gc
 import logging
+import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import uvicorn
@@ -31,6 +32,8 @@ NOTICE_S = 0.5
 DRAIN_S = 4.0
 #: What is left of the five seconds that a stop may take.
 CUT_S = 1
+#: Files that the process may have open, most of them connections.
+CONNECTIONS = 65_536
 #: Connections that the kernel accepts for us while we are busy.
 LISTENING = 2048
 
@@ -55,6 +58,7 @@ def serve(
 def run(service: Service, host: str, port: int, ready: Callable[[str], None]) -> None:
     """Serve with a service that was put together elsewhere; all else is as `serve` does it."""
     require_fit(service, host)
+    _allow_connections()
     listener = _listen(host, port)
     url = _url(listener)
     config = uvicorn.Config(build_app(service), **uvicorn_options())
@@ -121,6 +125,17 @@ class DrainingServer(uvicorn.Server):
                 break
         self._service.courier.waiters.give_up()
         self.should_exit = True
+
+
+def _allow_connections() -> None:
+    """Let this process have as many connections as the system allows.
+
+    The usual number is small; clients that only hold them would use it up before they are cut off.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS if hard == resource.RLIM_INFINITY else min(hard, CONNECTIONS)
+    with suppress(ValueError, OSError):  # some systems allow less than they say
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
 def _listen(host: str, port: int) -> socket.socket:

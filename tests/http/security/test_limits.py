@@ -1,6 +1,7 @@
 """Limits: what is too much, too slow or too often is refused, and everybody else is served."""
 
 import json
+import resource
 import socket
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from tests.support.front import CLIENT, ask, bearer, front, require_problem
 from wherry.gateway.api_keys import ApiKeys
 from wherry.http import connections
 from wherry.http.security.access import Access
+from wherry.http.serve import CONNECTIONS, _allow_connections
 from wherry.wiring import Runtime
 
 HEAD = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n"
@@ -169,3 +171,15 @@ def test_a_caller_has_so_many_requests_a_second_on_all_servers_together(
         while ask(second, **bearer(one)).status_code != 200:
             assert time.monotonic() < ends
             time.sleep(0.1)
+
+
+def test_a_server_takes_as_many_connections_as_the_system_allows() -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, limits[1]))
+    try:
+        _allow_connections()
+        allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+    assert allowed == min(CONNECTIONS, limits[1] if limits[1] > 0 else CONNECTIONS)
