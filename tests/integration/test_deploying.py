@@ -17,13 +17,15 @@ import pytest
 
 from tests.support import tallies
 from tests.support.commands import Done, eventually, run, running
-from wherry.bundles import CodeFolders
+from wherry.bundles import KEPT, CodeFolders
+from wherry.cli.session import code_folders
 from wherry.deploying import deployment
 from wherry.deploying.deployment import Breaking, deploy, go_back
 from wherry.errors import Misconfigured
 from wherry.gateway.requests import Options, command
 from wherry.http.app import build_app
 from wherry.http.service import Service
+from wherry.settings import load_settings
 from wherry.store import library, releases
 from wherry.store.server import Server
 from wherry.wiring import Runtime, catch_up, load_bundles, open_deployed, open_runtime, take_code
@@ -42,7 +44,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def runtime(folder: Path, own_server: Server) -> Iterator[Runtime]:
     """The first version, deployed."""
-    folders = CodeFolders(folder / "functions", folder / ".wherry" / "releases")
+    folders = CodeFolders(folder / "functions", folder / ".wherry" / "releases" / "wherry")
     opened = open_deployed(own_server.url, "wherry", folders, partitions=4)
     deploy(opened)
     yield opened
@@ -476,3 +478,15 @@ def test_nothing_that_serves_keeps_the_code_that_was_deployed_before(runtime: Ru
                 todo.append(part)
     assert id(runtime.registry) in seen
     assert [type(o).__name__ for o in seen.values() if any(r is old for r in referents(o))] == []
+
+
+def test_what_is_deployed_elsewhere_does_not_drive_out_our_copies(folder: Path) -> None:
+    settings = load_settings({"functions": str(folder / "functions")}, {}, folder).settings
+    one, other = (code_folders(replace(settings, namespace=name)) for name in ("one", "other"))
+    copy = one.keep(load_bundles(one.functions))
+    for number in range(KEPT + 1):
+        (other.functions / "tallies" / "n.txt").write_text(str(number))
+        other.keep(load_bundles(other.functions))
+
+    assert copy.is_dir()
+    assert copy.parent.name == "one"

@@ -230,7 +230,8 @@ def code_folders(settings: "Settings") -> "CodeFolders":
     """Where this machine may have code. Raises Misconfigured when there is no such folder."""
     from wherry.bundles import CodeFolders
 
-    return CodeFolders(bundles_folder(settings.functions), settings.data_dir / "releases")
+    copies = settings.data_dir / "releases" / settings.namespace  # only so many are kept of each
+    return CodeFolders(bundles_folder(settings.functions), copies)
 
 
 def bundles_folder(functions: str) -> Path:
