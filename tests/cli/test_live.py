@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import Done, System, Wherry
+from tests.support.commands import Done, System, Wherry, run
 from tests.support.terminal import on_a_terminal
 
 pytestmark = pytest.mark.slow
@@ -117,6 +117,16 @@ def test_a_saga_is_drawn_as_text_and_for_mermaid(wherry: Wherry, port: str) -> N
     assert mermaid.startswith("flowchart TD\n")
     assert wherry("saga", "diagram", "docking", "nobody").code == 4
     assert wherry("saga", "diagram", "dockin").code == 4
+
+
+def test_data_is_utf_8_whatever_the_locale_says(system: System) -> None:
+    ascii_only = {"PYTHONIOENCODING": "ascii"}
+    done = run("saga", "diagram", "docking", cwd=system.folder, env=ascii_only)
+    assert done.code == 0, done.err
+    assert "○ reserve" in done.out
+    shown = on_a_terminal([*COMMAND, "saga", "diagram", "docking"], system.folder, env=ascii_only)
+    assert shown.code == 0
+    assert "? reserve" in plain(shown)
 
 
 def test_whoami_says_who_where_and_why(wherry: Wherry, system: System) -> None:

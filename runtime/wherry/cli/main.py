@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 from cyclopts import App, CycloptsError
 
@@ -86,7 +87,19 @@ def main(words: Sequence[str] | None = None) -> None:
     words = sys.argv[1:] if words is None else words
     if os.environ.get("CI"):
         os.environ.setdefault("NO_COLOR", "1")
+    _speak_utf_8()
     sys.exit(_run(words))
+
+
+def _speak_utf_8() -> None:
+    """Data is UTF-8 wherever it goes; a terminal shows ? for a letter that it does not have."""
+    out = sys.stdout
+    if not isinstance(out, TextIOWrapper) or out.encoding.lower() == "utf-8":
+        return
+    if out.isatty():
+        out.reconfigure(errors="replace")
+    else:
+        out.reconfigure(encoding="utf-8")
 
 
 def _run(words: Sequence[str]) -> int:
