@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.http.town import Town
+from wherry.http.reference_page import reference
 
 Json = dict[str, Any]
 
@@ -106,9 +107,34 @@ def test_the_page_needs_no_network(town: Town) -> None:
     page = town.client.get("/docs")
 
     assert page.headers["content-type"].startswith("text/html")
-    assert "default-src 'none'" in page.headers["content-security-policy"]
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
     assert "ReserveDocking" in page.text
-    assert not re.search(r"(src|href)=\W?https?:", page.text)
+    assert not re.search(r"(src|href)=\W?https?:|<script|\son\w+=|\sstyle=", page.text)
+
+
+def test_the_page_tells_the_fields_of_a_command_and_what_it_may_answer(town: Town) -> None:
+    page = town.client.get("/docs").text
+    told = page[page.index("/v1/port/{key}/ReserveDocking") :].partition("</details>")[0]
+
+    for part in ("hold_for", "PT1800S", "Idempotency-Key", "412", "curl -X POST"):
+        assert part in told
+
+
+def test_what_a_document_says_is_text_and_never_markup() -> None:
+    evil = "<script>alert(1)</script>`<img src=x onerror=y>`"
+    operation: Json = {
+        "tags": [evil], "summary": evil, "description": evil, "operationId": evil,
+        "parameters": [{"name": evil, "in": "query", "description": evil}],
+        "responses": {"200": {"description": evil}},
+    }  # fmt: skip
+    document = {"info": {"description": evil}, "paths": {f"/{evil}": {"get": operation}}}
+
+    page = bytes(reference(document, ["invalid"]).body).decode()
+
+    assert "<script" not in page
+    assert "<img" not in page
 
 
 @pytest.mark.parametrize("code", ["overloaded", "port-at-capacity", "malformed-json"])
