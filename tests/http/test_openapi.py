@@ -54,9 +54,9 @@ def test_every_operation_has_an_id_of_its_own(document: Json) -> None:
 
 
 def test_every_reference_leads_somewhere(document: Json) -> None:
-    for reference in references(document):
+    for found in references(document):
         part: Any = document
-        for name in reference.removeprefix("#/").split("/"):
+        for name in found.removeprefix("#/").split("/"):
             part = part[name]
 
 
