@@ -19,7 +19,7 @@ def test_fsck_finds_a_running_system_well(wherry: Wherry, port: str) -> None:
         done = wherry(*words)
         assert done.code == 0, done.out + done.err
         assert done.json["findings"] == []
-    assert done.json["entities"] > 0
+        assert done.json["entities"] > 0
 
 
 def test_fsck_says_what_differs_and_mends_it(wherry: Wherry, system: System, port: str) -> None:
@@ -58,7 +58,7 @@ def test_fsck_leaves_to_a_person_what_no_log_tells(
 ) -> None:
     with Redis.from_url(system.redis_url) as redis:
         log = f"{key_of(wherry, port)}:log"
-        event = redis.xrange(log)[0][1]  # type: ignore[index]
+        event = redis.xrange(log)[0][1]
         redis.xtrim(log, maxlen=0)
         try:
             done = wherry("fsck", port, "--repair", "--yes")

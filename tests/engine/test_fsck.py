@@ -1,6 +1,7 @@
 """The audit: it finds exactly what somebody damaged, mends what follows from logs, and no more."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -105,7 +106,8 @@ def test_a_timer_that_has_fired_is_no_finding_before_its_message_is_handled(yard
 
 def test_a_message_of_a_timer_that_is_held_back_is_on_its_way(yard: Yard) -> None:
     yard.fire(timedelta(minutes=2))
-    for id_, fields in yard.redis.xrange(key("inbox")):  # type: ignore[union-attr]
+    waiting: Any = yard.redis.xrange(key("inbox"))
+    for id_, fields in waiting:
         yard.redis.xdel(key("inbox"), id_)
         yard.redis.rpush(key("held:box:b"), fields[b"message"])
         yard.redis.hincrby(key("meta"), "held", 1)
@@ -157,7 +159,8 @@ def test_an_entity_in_the_wrong_partition_is_left_to_a_person(redis: Redis) -> N
     yard.send("box/b", y.Add(1))
     yard.settle()
     other = f"{{yard:{1 - home}}}:box:b"
-    redis.hset(other, mapping=redis.hgetall(f"{{yard:{home}}}:box:b"))
+    stored: Any = redis.hgetall(f"{{yard:{home}}}:box:b")
+    redis.hset(other, mapping=stored)
 
     (finding,) = found(yard)
 
@@ -171,7 +174,7 @@ def test_a_log_of_many_events_is_read_page_by_page(real_redis: Redis) -> None:
     log, count = key("fan:f:log"), 2_500
     pipe = real_redis.pipeline()
     for n in range(1, count + 1):
-        fields = {"type": "Blown", "data": '{"count":1}', "at": y.NOW, "id": f"c{n}"}
+        fields: Any = {"type": "Blown", "data": '{"count":1}', "at": y.NOW, "id": f"c{n}"}
         pipe.xadd(log, fields, id=f"{n}-0")
     pipe.execute()
     fsck = Fsck(yard.store, yard.registry)

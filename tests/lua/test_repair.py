@@ -12,7 +12,11 @@ from wherry.store import library
 SHIP = key("ship:ever")
 FIRST = ("meta", "timers", "timer")
 INDEXES = ("index:ship", "index:ship:new", "index:ship:sailing")
-HELD = [("pool:berths:hold:a", "kept"), ("pool:berths:limit", 3), ("pool:berths:used", 1)]
+HELD: list[tuple[Word, Word]] = [
+    ("pool:berths:hold:a", "kept"),
+    ("pool:berths:limit", 3),
+    ("pool:berths:used", 1),
+]
 
 
 @dataclass

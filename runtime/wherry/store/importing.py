@@ -5,7 +5,7 @@ First every piece is looked at (`Plan.take`), then every piece is written (`Impo
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -183,8 +183,10 @@ class Importer:
         for number in self._with_messages:
             own = self._keys.partition(number)
             with reaching():
-                last = self._store.redis.xrevrange(own.inbox, count=1)
-                self._store.redis.hset(own.meta, "barrier", last[0][0])
+                ((last, _),) = cast(
+                    "list[tuple[bytes, object]]", self._store.redis.xrevrange(own.inbox, count=1)
+                )
+                self._store.redis.hset(own.meta, "barrier", last)
 
     def _flush(self) -> None:
         with reaching():

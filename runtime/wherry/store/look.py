@@ -116,8 +116,9 @@ def log_of(redis: Redis, keys: Keys, stored: Stored) -> Iterator[Entry]:
     after = stored.first[-1][0]
     while True:
         with reaching():
-            page = redis.xrange(log, f"({after.decode()}", stored.last_id, count=PAGE)
-        yield from cast("Sequence[Entry]", page)
+            found = redis.xrange(log, f"({after.decode()}", stored.last_id, count=PAGE)
+        page = cast("Sequence[Entry]", found)
+        yield from page
         if len(page) < PAGE:
             return
         after = page[-1][0]

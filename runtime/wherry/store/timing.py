@@ -61,8 +61,8 @@ def read_timers(
         own = keys.partition(place.partition)
         pipe.hget(own.entity(place.kind, place.key), "version")
         if ids:
-            pipe.zmscore(own.timers, ids)
-            pipe.hmget(own.timer, ids)
+            pipe.zmscore(own.timers, list(ids))
+            pipe.hmget(own.timer, list(ids))
     with reaching():
         found = iter(pipe.execute(raise_on_error=False))
     return [((next(found) or b"").decode(), _found(ids, found) if ids else {}) for _, ids in wanted]
