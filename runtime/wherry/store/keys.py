@@ -5,7 +5,7 @@ The part in braces is the hash tag: all keys of a partition live in one cluster 
 {ns:p}:inbox               stream  envelopes waiting for a turn; one field, `message`
 {ns:p}:meta                hash    cursor, epoch, barrier, halted, paused, held
 {ns:p}:<kind>:<key>        hash    version, status, at, state (JSON), snapshot, pool:...
-{ns:p}:<kind>:<key>:log    stream  events: id `<version>-0`; type, data, v, at, id, cause, corr, trace
+{ns:p}:<kind>:<key>:log    stream  id `<version>-0`; type, data, v, at, id, cause, corr, trace
 {ns:p}:timers              zset    timer id -> due time, ms
 {ns:p}:timer               hash    timer id -> envelope
 {ns:p}:effects             zset    effect id -> when it may be taken: due, or end of a lease, ms
@@ -28,7 +28,7 @@ ns:wake                    string  exists while somebody is about to start a pum
 ns:deployment              hash    partitions, format, version, at, bundles
 ns:releases                stream  what was deployed when: one entry a release, <number>-0
 ns:breaker:<target>        hash    state, failures, until, probes, probe_until, since, target
-ns:apikeys                 hash    id of an API key -> name, roles, SHA-256 of its secret, times (JSON)
+ns:apikeys                 hash    id of an API key -> name, roles, SHA-256 of its secret (JSON)
 ns:apikeys:used            hash    id of an API key -> when it was last used, to the minute, ms
 ns:rate:<caller>           hash    tokens, at: what is left of a caller's requests; goes by itself
 ns:audit                   stream  what operators did, capped; see gateway/audit.py
