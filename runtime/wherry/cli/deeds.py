@@ -91,7 +91,7 @@ def _write(store: "Store", keep: int, said: Said, subject: str, outcome: str) ->
         Audit(store).write(
             Deed(store.now_ms(), who(), "cli", said.name, subject, outcome), keep
         )  # fmt: skip
-    except WherryError as error:
+    except Exception as error:  # noqa: BLE001 - what was done is done, and its outcome matters more
         warn(f"warning: the audit does not tell of this: {error}")
 
 

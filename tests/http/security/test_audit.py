@@ -72,6 +72,17 @@ def test_an_entry_says_what_came_of_it(
     assert len(ask(url, "/v1/audit?limit=1", **own).json()["items"]) == 1
 
 
+def test_what_is_done_is_done_even_if_it_cannot_be_written_down(
+    url: str, redis: Redis, operator: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    redis.set("wherry:audit", "no stream")
+    letter = redis.xadd("{wherry:1}:dead", {"message": "{}", "entity": "lamp/l1"}).decode()
+    answer = ask(url, f"/v1/dead/1-{letter}/drop", "POST", **bearer(operator["key"]))
+
+    assert answer.status_code == 200
+    assert f"/v1/dead/1-{letter}/drop" in caplog.text
+
+
 def test_who_may_not_is_written_down_and_cannot_push_others_out(
     url: str, namespace: Runtime, keys: ApiKeys
 ) -> None:

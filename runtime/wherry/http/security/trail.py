@@ -1,11 +1,11 @@
 """Writing down what operators do by HTTP."""
 
 import logging
+import time
 from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
 
-from wherry.errors import WherryError
 from wherry.gateway.audit import Deed, writing
 from wherry.http.security.callers import Caller
 from wherry.http.security.key_ring import Ask
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 #: Who is refused the same again and again is written down once in this time: nobody who may do
 #: nothing can push what others did out of the audit.
-_QUIET_MS = 60_000
+_QUIET_S = 60.0
 _MOST_REFUSED = 10_000
 
 
@@ -26,30 +26,29 @@ class Trail:
         self._keep = keep
         self._ask = ask
         self._now_ms = now_ms
-        self._refused: dict[tuple[str, str], int] = {}
+        self._refused: dict[tuple[str, str], float] = {}
 
     async def write(self, caller: Caller, path: str, request: Request, outcome: str) -> None:
         """Write down what was done, or what somebody wanted to do and might not."""
-        now_ms = await self._now_ms()
         action = f"{request.method} {path}"
-        if outcome == "forbidden" and self._is_repeated(caller.who, action, now_ms):
+        if outcome == "forbidden" and self._is_repeated(caller.who, action):
             return
         query = f"?{request.url.query}" if request.url.query else ""
-        deed = Deed(
-            now_ms, caller.who, "http", action, request.url.path + query, outcome,
-            request.headers.get("x-correlation-id", ""),
-        )  # fmt: skip
+        about = (caller.who, "http", action, request.url.path + query, outcome)
+        correlation = request.headers.get("x-correlation-id", "")
         try:
+            deed = Deed(await self._now_ms(), *about, correlation)
             await self._ask(writing(self._key, deed, self._keep))
-        except WherryError as error:
-            # It is done, or it is not; the log is all that can still tell of it.
-            log.error("not in the audit (%s): %s", error, deed)  # noqa: TRY400
+        except Exception:
+            # It is done, or it is not, and the caller learns which; our log has to tell of it.
+            log.exception("not in the audit: %s", about)
 
-    def _is_repeated(self, who: str, action: str, now_ms: int) -> bool:
+    def _is_repeated(self, who: str, action: str) -> bool:
+        now = time.monotonic()
         before = self._refused.get((who, action))
-        if before is not None and now_ms - before < _QUIET_MS:
+        if before is not None and now - before < _QUIET_S:
             return True
         if len(self._refused) >= _MOST_REFUSED:
             self._refused.clear()
-        self._refused[who, action] = now_ms
+        self._refused[who, action] = now
         return False
