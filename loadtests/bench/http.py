@@ -100,6 +100,7 @@ def _line(
         "ratios_to_echo": [round(each, 3) for each in wall],
         "ratio_of_cpu": round(statistics.median(cpu), 3),
         "ratios_of_cpu": [round(each, 3) for each in cpu],
+        "ratio_of_least_cpu": round(_least(rounds, "echo") / _least(rounds, way), 3),
         "per_second": round(statistics.median(each[way].per_second for each in rounds)),
         "echo_per_second": round(statistics.median(each["echo"].per_second for each in rounds)),
         "server_us": round(statistics.median(each[way].server_us for each in rounds), 1),
@@ -108,6 +109,11 @@ def _line(
         "client_busy": round(max(max(each[way].client_busy, each["echo"].client_busy)
                                  for each in rounds), 2),
     }  # fmt: skip
+
+
+def _least(rounds: Sequence[dict[str, Round]], way: str) -> float:
+    """CPU time for a request in the round in which the neighbours disturbed least."""
+    return min(each[way].server_us for each in rounds)
 
 
 def _round(way: str, door: Door, count: int, system: System, options: argparse.Namespace) -> Round:
