@@ -93,15 +93,24 @@ def catch_up(runtime: Runtime) -> bool:
     version = known["version"]
     try:
         found = take_code(runtime, version, _names(known))
+        obstacle = "" if found else _not_here(runtime, version, known["bundles"])
     except Misconfigured as error:
-        if str(error) != runtime.obstacle:  # it is tried again and again
-            log.warning("version %s is deployed, and cannot be used here: %s", version, error)
-        runtime.obstacle = str(error)
-        return False
-    runtime.obstacle = ""
+        found, obstacle = False, f"version {version} is deployed, and fails here: {error}"
+    if obstacle and obstacle != runtime.obstacle:  # it is looked for again and again
+        log.warning("%s", obstacle)
+    runtime.obstacle = obstacle
     if found:
         log.info("version %s is deployed, and is used from now on", version)
     return found
+
+
+def _not_here(runtime: Runtime, version: str, bundles: str) -> str:
+    where = runtime.folders
+    looked = f"neither in {where.functions} nor in {where.copies}" if where else "and none is kept"
+    return (
+        f"version {version} of {bundles} is deployed, and not on this machine, {looked}:"
+        " put its files there, or deploy what is there"
+    )
 
 
 def take_code(runtime: Runtime, version: str, names: Sequence[str]) -> bool:

@@ -257,7 +257,9 @@ def test_a_way_back_leads_further_back_each_time(runtime: Runtime) -> None:
     assert actions == ["rollback", "rollback", "deploy", "deploy", "deploy", "deploy"]
 
 
-def test_code_that_is_not_on_this_machine_is_named(runtime: Runtime, tmp_path: Path) -> None:
+def test_code_that_is_not_on_this_machine_is_named(
+    runtime: Runtime, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     newer = becomes(runtime, tallies.CLEARING)
     deploy(newer)
     elsewhere = replace(
@@ -268,6 +270,15 @@ def test_code_that_is_not_on_this_machine_is_named(runtime: Runtime, tmp_path: P
     with pytest.raises(Misconfigured, match=f"version {runtime.bundles.code}.*check it out"):
         go_back(elsewhere)
     assert not take_code(elsewhere, "0" * 12, ["tallies"])
+
+    # A worker or HTTP that waits for it says so once, and why it waits when that changes.
+    tallies.write(newer.bundles.folder, tallies.DOUBLED)
+    waiting = replace(elsewhere, bundles=runtime.bundles)
+    for _ in range(3):
+        assert not catch_up(waiting)
+    (said,) = caplog.messages
+    assert f"version {newer.bundles.code} of tallies is deployed, and not on this machine" in said
+    assert f"neither in {newer.bundles.folder} nor in {tmp_path / 'none'}" in said
 
 
 def test_what_is_forced_is_deployed_although_it_breaks(runtime: Runtime) -> None:

@@ -165,7 +165,7 @@ def wait_for_code(place: Workplace) -> bool:
             if catch_up(place.runtime):
                 return True
             if not said:
-                log.warning("this worker waits: the version deployed is not on this machine")
+                log.warning("this worker waits for the code that is deployed")
                 said = True
             place.alive()
         except Unreachable as error:
