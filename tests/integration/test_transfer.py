@@ -227,6 +227,20 @@ def test_calls_have_the_number_of_their_partition_in_their_id(
     assert copy.redis.zscore(own.parked, id_) == 5
 
 
+def test_no_id_of_a_message_is_given_again(
+    old: House, data: bytes, new: Callable[[int], House]
+) -> None:
+    copy = new(2)
+    copy.take(data)
+    header = json.loads(data.splitlines()[0])
+    assert header["epoch"] > 0
+    for number in range(2):
+        own = copy.store.keys.partition(number)
+        assert int(copy.redis.hget(own.meta, "epoch") or 0) > header["epoch"]
+        last: Any = copy.redis.xinfo_stream(own.inbox)["last-generated-id"]
+        assert last.decode() >= header["newest"]
+
+
 def test_a_copy_of_a_copy_is_the_same(data: bytes, new: Callable[[int], House]) -> None:
     copy = new(4)
     copy.take(data)

@@ -15,7 +15,7 @@ from wherry.gateway.fsck import require_current
 from wherry.gateway.pauses import EVERYTHING, Pauses
 from wherry.gateway.shapes import Json
 from wherry.store import pieces
-from wherry.store.exporting import Exporter, newest_id, undisturbed
+from wherry.store.exporting import Exporter, highest_epoch, newest_id, undisturbed
 from wherry.store.importing import Importer, Plan, occupied_by
 from wherry.store.pieces import AnyPiece, End, Header
 from wherry.wiring import Runtime, deployment
@@ -93,10 +93,13 @@ class _Writer:
 def _write_pieces(runtime: Runtime, written: _Writer, kind: str, progress: Progress | None) -> Json:
     store, partitions = runtime.store, runtime.registry.partitions
     known = deployment(store)
-    written.write(Header(
-        "export", FORMAT, runtime.namespace, partitions, shapes.instant(store.now_ms()),
-        newest_id(store, partitions), kind, known.get("version", ""), known.get("bundles", ""),
-    ))  # fmt: skip
+    written.write(
+        Header(
+            "export", FORMAT, runtime.namespace, partitions, shapes.instant(store.now_ms()),
+            newest_id(store, partitions), highest_epoch(store, partitions), kind,
+            known.get("version", ""), known.get("bundles", ""),
+        )
+    )  # fmt: skip
     counted = written.counted
     for piece in Exporter(store, runtime.registry, kind).everything():
         written.write(piece)

@@ -66,6 +66,16 @@ def newest_id(store: Store, partitions: int) -> str:
     return max(ids, key=lambda id_: tuple(map(int, id_.split("-"))), default="0-0")
 
 
+def highest_epoch(store: Store, partitions: int) -> int:
+    """The highest epoch of any partition: ids of messages that were held back are made of it."""
+    pipe = store.redis.pipeline(transaction=False)
+    for number in range(partitions):
+        pipe.hget(store.keys.partition(number).meta, "epoch")
+    with reaching():
+        found = pipe.execute()
+    return max((int(epoch) for epoch in found if epoch), default=0)
+
+
 class Exporter:
     """Reads one namespace. With `kind` only the entities of that kind, and their timers."""
 

@@ -150,13 +150,14 @@ class Importer:
         self._with_messages: set[int] = set()
 
     def begin(self) -> None:
-        """Let no inbox give an id again that it gave before: ids of messages are made of it."""
-        newest = self._plan.header.newest
-        if newest != "0-0":
-            for number in range(self._plan.registry.partitions):
-                inbox = self._keys.partition(number).inbox
-                self._pipe.xadd(inbox, {"message": ""}, id=newest)
-                self._pipe.xdel(inbox, newest)
+        """Let no inbox give an id again, and no epoch come again: ids are made of both."""
+        header = self._plan.header
+        for number in range(self._plan.registry.partitions):
+            own = self._keys.partition(number)
+            self._pipe.hincrby(own.meta, "epoch", header.epoch)
+            if header.newest != "0-0":
+                self._pipe.xadd(own.inbox, {"message": ""}, id=header.newest)
+                self._pipe.xdel(own.inbox, header.newest)
 
     def write(self, piece: Piece) -> None:
         """Write a piece, with those that come after it."""

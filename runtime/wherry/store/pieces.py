@@ -21,7 +21,10 @@ class Piece(msgspec.Struct, frozen=True, tag_field="is", forbid_unknown_fields=T
 
 
 class Header(Piece, frozen=True, tag="header"):
-    """What the file is. `newest` is the id that any inbox gave last."""
+    """What the file is.
+
+    newest  the id that any inbox gave last; `epoch` is the highest one: ids are made of both
+    """
 
     wherry: str
     format: int
@@ -29,6 +32,7 @@ class Header(Piece, frozen=True, tag="header"):
     partitions: int
     at: str
     newest: str
+    epoch: int
     kind: str = ""
     version: str = ""
     bundles: str = ""
