@@ -5,6 +5,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
+from urllib.parse import unquote
 
 import httpx
 import pytest
@@ -161,6 +162,43 @@ def test_a_stream_goes_on_behind_what_was_seen(town: Town, key: str) -> None:
         events = sent(response)
         next(events)
         assert [int(next(events)["id"]) for _ in range(698)] == list(range(3, 701))
+
+
+def test_a_stream_goes_on_at_another_process_when_its_own_stops(town: Town, key: str) -> None:
+    town.post(f"/v1/lamp/{key}/Switch", {"times": 3})
+    path, seen = f"/v1/lamp/{key}/events", []
+    door, url = town.open_door()
+    with httpx.stream("GET", f"{url}{path}", headers=STREAM, timeout=20) as response:
+        events = sent(response)
+        next(events)
+        seen += [next(events)["id"] for _ in range(3)]
+        door.terminate()
+        assert list(events) == [], "it ends, and is not cut off"
+    assert door.wait(10) == 0
+
+    town.post(f"/v1/lamp/{key}/Switch", {"times": 2})
+    headers = {**STREAM, "Last-Event-ID": seen[-1]}
+    with town.client.stream("GET", path, headers=headers) as response:
+        events = sent(response)
+        next(events)
+        seen += [next(events)["id"] for _ in range(2)]
+
+    assert seen == ["1", "2", "3", "4", "5"]
+
+
+@pytest.mark.parametrize("name", ["%61", "a%2Eb", "a~b", "a.b@c"])
+def test_a_key_may_be_written_with_percents(town: Town, key: str, name: str) -> None:
+    town.post(f"/v1/lamp/{key}{name}/Switch")
+
+    shown = town.client.get(f"/v1/lamp/{key}{unquote(name)}").json()
+    assert shown["key"] == f"{key}{unquote(name)}"
+
+
+def test_a_percent_does_not_lead_to_another_path(town: Town, key: str) -> None:
+    town.post(f"/v1/lamp/{key}/Switch")
+
+    for path in (f"/v1/lamp/{key}%2Fevents", f"/v1%2Flamp%2F{key}", f"/v1/lamp/{key}%00"):
+        problem(town.client.get(path), 404, "not-found")
 
 
 def test_a_stream_where_nothing_happens_gives_signs_of_life(town: Town, key: str) -> None:
