@@ -1,14 +1,10 @@
 """Callers: who sends a request, and what they may do."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from wherry.gateway.problems import Shown
 from wherry.http.problems import Refused
 from wherry.roles import ROLES, Role
-
-#: Where the edge leaves the caller for the routes.
-SCOPE_KEY = "wherry.caller"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +35,3 @@ def forbidden(caller: Caller, role: Role) -> Refused:
     challenge = f'Bearer realm="wherry", error="insufficient_scope", scope="wherry:{role}"'
     shown = Shown("forbidden", "Not allowed", 403, 2, detail, extra={"role": role})
     return Refused(shown, {"WWW-Authenticate": challenge})
-
-
-def caller_of(scope: Mapping[str, object]) -> Caller:
-    """The caller of a request that has passed the edge."""
-    found = scope.get(SCOPE_KEY, NOBODY)
-    return found if isinstance(found, Caller) else NOBODY
