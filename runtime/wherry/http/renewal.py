@@ -50,6 +50,6 @@ async def _catch_up(service: Service) -> None:
     said = False
     while not await run_in_threadpool(catch_up, service.runtime):
         if not said:
-            log.warning("until it is here, we serve with the version before")
+            log.warning("until it is here, we serve with the code that we have")
             said = True
         await asyncio.sleep(PAUSE_S)
