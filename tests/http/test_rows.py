@@ -221,6 +221,15 @@ def queues(client: Client) -> None:
     )
 
 
+@row("GET /v1/timers", "POST /v1/timers/fire")
+def timers(client: Client) -> None:
+    sent = client("POST", f"/v1/lamp/{client.key}/Switch?delay=PT1H", {})
+    waiting = client.get("/v1/timers?limit=1000").body["items"]
+    (id_,) = [one["id"] for one in waiting if one["entity"] == f"lamp/{client.key}"]
+    client.post("/v1/timers/fire", {"id": id_})
+    wait_until(lambda: client.get(sent.headers["location"]).body["status"] == "done")
+
+
 @row("GET /v1/audit", "GET /v1/apikeys")
 def operators(client: Client) -> None:
     client.post(f"{client.letter()}/drop")
