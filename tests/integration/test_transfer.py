@@ -12,12 +12,13 @@ from tests.support.harbour import LATITUDE, LONGITUDE
 from tests.support.site import bundles
 from wherry.deploying.deployment import deploy
 from wherry.engine.envelope import Result
-from wherry.errors import Invalid, Misconfigured, WherryError
+from wherry.errors import Invalid, Misconfigured, Paused, WherryError
 from wherry.gateway.fsck import audit
 from wherry.gateway.pauses import Pauses
 from wherry.gateway.requests import Options, command, saga_start
 from wherry.gateway.sending import Sender
 from wherry.gateway.transfer import carry_out, export, plan
+from wherry.store import importing
 from wherry.store.exporting import Disturbed
 from wherry.store.server import Server
 from wherry.wiring import Runtime, open_runtime
@@ -323,6 +324,39 @@ def test_a_broken_file_is_refused_before_anything_is_written(
         copy.take(spoil(data))
 
     assert sorted(copy.redis.scan_iter("{new*")) == before
+
+
+def test_half_a_copy_does_not_begin_to_work(
+    data: bytes, new: Callable[[int], House], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "_TOGETHER", 10)
+
+    class Torn(io.BytesIO):
+        lines = 0
+
+        def __next__(self) -> bytes:
+            self.lines += 1
+            if self.lines > data.count(b"\n") + 60:
+                raise OSError("the disk is gone")
+            return super().__next__()
+
+    copy = new(2)
+    file = Torn(data)
+    made, _ = plan(copy.runtime, file)
+
+    with pytest.raises(OSError, match="the disk is gone"):
+        carry_out(copy.runtime, copy.pauses, file, made)
+
+    assert {row["what"] for row in copy.pauses.listed()["items"]} >= {"*"}
+    with pytest.raises(Paused):
+        copy.send("counter/new", "Increment", {"by": 1})
+    with pytest.raises(Invalid, match="is not empty"):
+        copy.take(data)
+    for key in copy.redis.scan_iter(f"{{{copy.runtime.namespace}:*}}:*"):
+        if not key.endswith((b":meta", b":paused")):
+            copy.redis.delete(key)
+    copy.take(data)
+    assert "*" not in {row["what"] for row in copy.pauses.listed()["items"]}
 
 
 def test_the_bundles_have_to_be_deployed(data: bytes, new: Callable[[int], House]) -> None:

@@ -21,6 +21,8 @@ from wherry.store.pieces import AnyPiece, End, Header
 from wherry.wiring import Runtime, deployment
 
 FORMAT = 1
+#: Why a namespace rests while it is written.
+_WHY = "an import is being written"
 
 #: Told how many entities there are so far, and of how many if that is known.
 Progress = Callable[[int, int | None], None]
@@ -154,13 +156,15 @@ def carry_out(
 
     If it breaks off, the namespace goes on resting: half a copy must not begin to work.
     """
-    rested = any(row["what"] == EVERYTHING for row in pauses.listed()["items"])
-    pauses.pause(EVERYTHING, reason="an import is being written")
-    pauses.pause(EVERYTHING, reason="an import is being written", refuse=True)
+    marks = [row for row in pauses.listed()["items"] if row["what"] == EVERYTHING]
+    # Those of an import that broke off are ours.
+    rested = any(row["reason"] != _WHY for row in marks)
+    pauses.pause(EVERYTHING, reason=_WHY)
+    pauses.pause(EVERYTHING, reason=_WHY, refuse=True)
     try:
         require_empty(runtime)
     except Invalid:
-        if not rested:
+        if not marks:
             pauses.resume(EVERYTHING)
         raise
     file.seek(0)
