@@ -14,6 +14,8 @@ from typing import Any
 from urllib.error import HTTPError
 
 import pytest
+from rq import Worker
+from rq.job import Job
 
 from tests.support import tallies
 from tests.support.commands import Done, eventually, run, running
@@ -29,7 +31,11 @@ from wherry.settings import load_settings
 from wherry.store import library, releases
 from wherry.store.server import Server
 from wherry.wiring import Runtime, catch_up, load_bundles, open_deployed, open_runtime, take_code
+from wherry.workers.jobs import Workplace
 from wherry.workers.pump import Pump, PumpOptions
+from wherry.workers.queue import open_queue
+from wherry.workers.roles import ISOLATED
+from wherry.workers.worker import _start
 
 MANY = 10_000
 
@@ -501,3 +507,18 @@ def test_what_is_deployed_elsewhere_does_not_drive_out_our_copies(folder: Path) 
 
     assert copy.is_dir()
     assert copy.parent.name == "one"
+
+
+def test_a_process_for_one_call_is_forked_with_the_code_that_is_deployed(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Workplace(runtime, open_queue(runtime.redis, "wherry", ISOLATED))
+    worker, found = _start(place, ISOLATED), []
+    deploy(becomes(runtime, tallies.CLEARING))
+    newest = releases.latest(runtime.store)
+    assert newest is not None
+    monkeypatch.setattr(Worker, "execute_job", lambda *_: found.append(runtime.bundles.code))
+
+    worker.execute_job(Job(connection=runtime.redis), place.queue)
+
+    assert found == [newest.version]

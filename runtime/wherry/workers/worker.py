@@ -12,18 +12,19 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from types import FrameType
 from typing import Any, TypeVar
 
-from rq import SimpleWorker, Worker
+from rq import Queue, SimpleWorker, Worker
 from rq.exceptions import StopRequested
 from rq.job import Job
 from rq.worker import WorkerStatus
 
 from wherry.errors import Unreachable, WherryError
 from wherry.store.client import connect, reaching
-from wherry.wiring import Runtime
+from wherry.wiring import Runtime, catch_up
 from wherry.workers.jobs import Workplace, ensure_pump, open_workplace, start_runner
 from wherry.workers.options import RunnerOptions
 from wherry.workers.pump import PumpOptions
@@ -78,6 +79,7 @@ class IsolatedWorker(Worker):
     asked_to_stop = False
     born: Callable[[], None] = staticmethod(lambda: None)
     killed: Callable[[Job], None] = staticmethod(lambda _: None)
+    renewed: Callable[[], object] = staticmethod(lambda: None)
 
     def register_birth(self) -> None:
         """Register in Redis, and tell whoever waits for it."""
@@ -92,6 +94,12 @@ class IsolatedWorker(Worker):
         if self.get_state() != WorkerStatus.BUSY:
             raise StopRequested
         threading.Timer(GRACE_S, self.kill_horse).start()
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Fork with the code that is deployed: else each process would import it for itself."""
+        with suppress(Unreachable):
+            self.renewed()
+        super().execute_job(job, queue)
 
     def handle_work_horse_killed(self, job: Job, *_: Any) -> None:
         """Let others go on with a call whose process is gone."""
@@ -165,6 +173,7 @@ def _start(place: Workplace, role: Role) -> PumpWorker | IsolatedWorker:
 
     worker = _reach(lambda: IsolatedWorker([queue], name=name, connection=queue.connection))
     worker.killed = lambda job: was_killed(runtime.store, runtime.registry, job)
+    worker.renewed = lambda: catch_up(runtime)
     return worker
 
 
