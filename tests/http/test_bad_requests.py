@@ -130,7 +130,6 @@ def test_a_type_may_have_parameters(town: Town, key: str) -> None:
     "headers",
     [
         {"If-Match": "v17"},
-        {"If-Match": "v17"},
         {"If-Match": '"v1", "v2"'},
         {"If-Match": '"v1'},
         {"If-Match": ""},
@@ -152,7 +151,7 @@ def test_a_tag_that_is_no_version_of_ours_does_not_match(
     town: Town, key: str, untouched: None, tag: str
 ) -> None:
     shown = problem(town.post(f"/v1/lamp/{key}/Switch", If_Match=tag), 412, "version-conflict")
-    assert tag in shown["detail"]
+    assert tag in str(shown["detail"])
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ import httpx
 from redis import Redis
 
 from wherry.children import spawn
-from wherry.store.server import Server
 from wherry.deploying.deployment import deploy
+from wherry.store.server import Server
 from wherry.wiring import load_bundles, open_runtime
 from wherry.workers.queue import enqueue_pump, open_queue
 

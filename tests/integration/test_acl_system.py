@@ -107,7 +107,7 @@ def test_a_web_server_that_may_only_send_is_enough_for_all_but_operators(
 ) -> None:
     forget_refusals(yard)
     with door(yard, "ingress", key) as client:
-        place = {"latitude": 51.9, "longitude": 4.1}
+        place: dict[str, Any] = {"latitude": 51.9, "longitude": 4.1}
         post(client, "/v1/port/p1/RegisterPort", name="P", capacity=2, **place)
         post(client, "/v1/vessel/v1/RegisterVessel", name="V")
         post(client, "/v1/vessel/v1/UpdatePosition", **place)

@@ -26,7 +26,7 @@ def encrypted(port: int, authority: Authority) -> Iterator[int]:
     """A port that speaks TLS, and hands on what is said to another one."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*authority.certificate("server"))
-    told: Queue[tuple[int, Callable[[], None]]] = Queue()
+    told: Queue[tuple[int, Callable[[], object]]] = Queue()
 
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         to_reader, to_writer = await asyncio.open_connection("127.0.0.1", port)

@@ -26,11 +26,11 @@ from tests.support.commands import ROOT, running
 from tests.support.outside import outside
 from tests.support.site import eventually
 from wherry import tracing
+from wherry.deploying.deployment import deploy
 from wherry.gateway.requests import Options, command
 from wherry.gateway.sending import Sender
 from wherry.store.keys import Keys
 from wherry.store.server import Server
-from wherry.deploying.deployment import deploy
 from wherry.wiring import Bundles, Runtime, open_runtime
 from wherry.workers.options import RunnerOptions
 from wherry.workers.pump import Pump

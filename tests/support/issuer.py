@@ -60,7 +60,8 @@ def jwk(kid: str, key: Any) -> dict[str, Any]:
     """A public key as it is published."""
     algorithm = "RS256" if isinstance(key, rsa.RSAPublicKey) else "ES256"
     made = jwt.get_algorithm_by_name(algorithm).to_jwk(key)
-    return json.loads(made) | {"kid": kid, "use": "sig", "alg": algorithm}
+    public: dict[str, Any] = json.loads(made)
+    return public | {"kid": kid, "use": "sig", "alg": algorithm}
 
 
 @contextmanager

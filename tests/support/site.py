@@ -20,11 +20,11 @@ from tests.support import desks
 from tests.support.harbour import LATITUDE, LONGITUDE
 from tests.support.invariants import Ack, Namespace, read, violations
 from wherry.children import spawn
+from wherry.deploying.deployment import deploy
 from wherry.engine.envelope import Result, read_result
 from wherry.gateway.requests import Options, Request, command, saga_start
 from wherry.gateway.sending import Sender
 from wherry.store.server import Server
-from wherry.deploying.deployment import deploy
 from wherry.wiring import Bundles, open_runtime
 from wherry.workers.options import RunnerOptions
 from wherry.workers.pump import PumpOptions

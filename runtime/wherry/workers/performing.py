@@ -73,9 +73,7 @@ def _fit_to_show(came: Came, held: Held) -> Came:
             return came
 
 
-async def _made(
-    performer: Performer, held: Held, now_ms: Callable[[], int], *, ask: bool
-) -> Came:
+async def _made(performer: Performer, held: Held, now_ms: Callable[[], int], *, ask: bool) -> Came:
     if ask:
         found = await _find(performer, held)
         if found is not None:

@@ -59,7 +59,7 @@ def test_an_entry_says_what_came_of_it(
     url: str, namespace: Runtime, operator: dict[str, Any]
 ) -> None:
     own = bearer(operator["key"])
-    letter = namespace.redis.xadd("{wherry:1}:dead", {"message": "{}", "entity": "lamp/l1"})
+    letter: Any = namespace.redis.xadd("{wherry:1}:dead", {"message": "{}", "entity": "lamp/l1"})
     ask(url, f"/v1/dead/1-{letter.decode()}/drop", "POST", **own)
     ask(url, "/v1/dead/0-1-1/drop?x=1", "POST", **own)
     ask(url, "/v1/dead/retry?all=true&dry_run=true", "POST", **own, **{"X-Correlation-ID": "why"})
@@ -76,11 +76,11 @@ def test_what_is_done_is_done_even_if_it_cannot_be_written_down(
     url: str, redis: Redis, operator: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     redis.set("wherry:audit", "no stream")
-    letter = redis.xadd("{wherry:1}:dead", {"message": "{}", "entity": "lamp/l1"}).decode()
-    answer = ask(url, f"/v1/dead/1-{letter}/drop", "POST", **bearer(operator["key"]))
+    letter: Any = redis.xadd("{wherry:1}:dead", {"message": "{}", "entity": "lamp/l1"})
+    answer = ask(url, f"/v1/dead/1-{letter.decode()}/drop", "POST", **bearer(operator["key"]))
 
     assert answer.status_code == 200
-    assert f"/v1/dead/1-{letter}/drop" in caplog.text
+    assert f"/v1/dead/1-{letter.decode()}/drop" in caplog.text
 
 
 def test_who_may_not_is_written_down_and_cannot_push_others_out(

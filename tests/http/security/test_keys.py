@@ -137,7 +137,8 @@ def test_a_key_is_stored_as_a_digest_and_shown_once(url: str, keys: ApiKeys, red
     ask(url, "/v1/audit", **bearer(made["key"]))
 
     assert len(secret) * 4 == 256
-    stored = b"".join(redis.hgetall("wherry:apikeys").values())
+    found: Any = redis.hgetall("wherry:apikeys")
+    stored = b"".join(found.values())
     assert secret.encode() not in stored
     listed = ask(url, "/v1/apikeys", **bearer(made["key"])).json()["items"]
     assert [key["id"] for key in listed] == [made["id"]]

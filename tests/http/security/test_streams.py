@@ -1,5 +1,7 @@
 """Streams: who may not come in any more does not stay in either."""
 
+from typing import Any
+
 import pytest
 
 from tests.support.front import CLIENT, bearer, front
@@ -9,7 +11,15 @@ from wherry.http.security import key_ring
 from wherry.http.security.access import Access
 from wherry.wiring import Runtime
 
-EVENT = {"type": "Switched", "data": "{}", "at": 1, "id": "c", "cause": "", "corr": "", "trace": ""}
+EVENT: dict[Any, Any] = {
+    "type": "Switched",
+    "data": "{}",
+    "at": 1,
+    "id": "c",
+    "cause": "",
+    "corr": "",
+    "trace": "",
+}
 
 
 def test_a_stream_ends_when_its_key_is_revoked(

@@ -160,8 +160,10 @@ def test_a_new_key_of_the_issuer_is_found(
     namespace: Runtime, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(key_sets, "PAUSE_S", 0.0)
-    access = lambda issuer: Access(issuer=issuer.url, audience=AUDIENCE)  # noqa: E731
-    with issuing() as issuer, front(namespace, access(issuer)) as url:
+    with (
+        issuing() as issuer,
+        front(namespace, Access(issuer=issuer.url, audience=AUDIENCE)) as url,
+    ):
         assert ask(url, **bearer(issuer.token())).status_code == 200
 
         new = rsa_key()
