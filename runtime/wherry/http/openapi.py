@@ -11,10 +11,11 @@ from wherry.engine.specs import CommandSpec, KindSpec
 from wherry.gateway.views import statuses
 from wherry.http import openapi_operating as operating
 from wherry.http import openapi_parts as parts
+from wherry.http import openapi_shapes as common
 from wherry.http.openapi_answers import HEADERS, leading, link, sent
-from wherry.http.openapi_parts import Json
 from wherry.http.openapi_schemas import Schemas, public, result_type, saga_kinds
 from wherry.http.openapi_security import SCHEMES, SECURITY, secured
+from wherry.http.openapi_shapes import Json
 from wherry.http.openapi_travel import diff
 
 _KEY, _COMMAND_ID = "$request.path.key", "$response.body#/command_id"
@@ -35,7 +36,7 @@ def document(registry: Registry) -> Json:
         "paths": secured(paths | parts.COMMON_PATHS | operating.PATHS),
         "security": SECURITY,
         "components": {
-            "schemas": parts.SCHEMAS | operating.SCHEMAS | schemas.components,
+            "schemas": common.SCHEMAS | operating.SCHEMAS | schemas.components,
             "parameters": parts.PARAMETERS | {"Target": parts.target(registry.targets)},
             "responses": parts.RESPONSES,
             "headers": HEADERS,
@@ -105,7 +106,7 @@ def _any_event(kind: KindSpec, schemas: Schemas) -> Json:
     # What was stored by older code is shown as it was stored.
     older = sorted({name for name, _ in kind.upcasts} | kind.dropped)
     shapes += [{"properties": {"type": {"enum": older}}}] if older else []
-    return {"allOf": [parts.ref("schemas", "Event"), {"anyOf": shapes}]}
+    return {"allOf": [common.ref("schemas", "Event"), {"anyOf": shapes}]}
 
 
 # -- sagas ---------------------------------------------------------------------------------------

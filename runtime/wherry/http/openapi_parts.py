@@ -1,21 +1,24 @@
 """The parts of the OpenAPI document that do not depend on what is deployed."""
 
 from collections.abc import Iterable
-from typing import Any
 
-from wherry.authoring.messages import KEY_PATTERN
 from wherry.http.openapi_answers import answer, sent
-
-Json = dict[str, Any]
+from wherry.http.openapi_shapes import (
+    COUNT,
+    FLAG,
+    ID,
+    MOMENT,
+    TEXT,
+    VERSION,
+    Json,
+    object_of,
+    or_null,
+    ref,
+)
 
 ABOUT = """Event-sourced entities and sagas. A command changes one entity and is answered by one
 reply or one rejection; a saga carries out steps over several entities, or undoes them.
 Every error is a problem document (RFC 9457) with a stable `code`."""
-
-
-def ref(group: str, name: str) -> Json:
-    """A reference to a component."""
-    return {"$ref": f"#/components/{group}/{name}"}
 
 
 def refs(*names: str) -> list[Json]:
@@ -38,132 +41,6 @@ def with_member(name: str, member: str, schema: Json) -> Json:
     return {"allOf": [ref("schemas", name), {"properties": {member: schema}}]}
 
 
-def _object(required: str, **properties: Json) -> Json:
-    """An object; `required` are names with spaces between."""
-    return {"type": "object", "required": required.split(), "properties": properties}
-
-
-def _closed(required: str, **properties: Json) -> Json:
-    """An object that has no other members."""
-    return {**_object(required, **properties), "additionalProperties": False}
-
-
-def _or_null(schema: Json) -> Json:
-    return {"anyOf": [schema, {"type": "null"}]}
-
-
-_TEXT: Json = {"type": "string"}
-_ID: Json = {"type": "string", "pattern": f"^{KEY_PATTERN.pattern}$"}
-_COUNT: Json = {"type": "integer", "minimum": 0}
-_INSTANT: Json = {"type": "string", "format": "date-time"}
-_FLAG: Json = {"type": "boolean"}
-_ANYTHING: Json = {}
-_VERSION: Json = {"type": "integer", "minimum": 1, "maximum": 10**15 - 1}
-#: A version, or an instant.
-MOMENT: Json = {"anyOf": [_VERSION, {"type": "string", "format": "date-time"}]}
-
-SCHEMAS: Json = {
-    "Problem": _object(
-        "type title status code detail",
-        type=_TEXT, title=_TEXT, status={"type": "integer"}, code=_TEXT, detail=_TEXT,
-        command_id=_TEXT, entity=_TEXT, saga_id=_TEXT, idempotency_key=_TEXT,
-        data={"type": "object"},
-        errors={"type": "array", "items": _object("pointer message", pointer=_TEXT, message=_TEXT)},
-    ),
-    "Reply": _object(
-        "command_id entity version reply",
-        command_id=_TEXT, entity=_TEXT, version=_COUNT, reply=_ANYTHING,
-    ),
-    "Pending": _object("command_id status", command_id=_TEXT, status=_TEXT, id=_TEXT, saga=_TEXT),
-    "CommandStatus": _object(
-        "command_id status",
-        command_id=_TEXT, status={"enum": ["pending", "done", "rejected", "dead"]}, entity=_TEXT,
-        version=_COUNT, reply=_ANYTHING, problem={"type": "object"},
-    ),
-    "State": _object(
-        "entity kind key version status state updated_at",
-        entity=_TEXT, kind=_TEXT, key=_TEXT, version=_COUNT, status=_TEXT, state=_ANYTHING,
-        updated_at=_INSTANT, stopped=_FLAG,
-    ),
-    "Event": _object(
-        "version type schema_version data at command_id causation_id correlation_id trace_id",
-        version=_COUNT, type=_TEXT, schema_version=_COUNT, data=_ANYTHING, at=_INSTANT,
-        command_id=_TEXT, causation_id=_TEXT, correlation_id=_TEXT, trace_id=_or_null(_TEXT),
-    ),
-    "Deed": _object(
-        "id at who door action subject outcome correlation",
-        id=_TEXT, at=_INSTANT, who=_TEXT, door={"enum": ["http", "cli"]}, action=_TEXT,
-        subject=_TEXT, outcome=_TEXT, correlation=_TEXT,
-    ),
-    "ApiKey": _object(
-        "id name roles state created_at expires_at revoked_at last_used_at",
-        id=_TEXT, name=_TEXT, state={"enum": ["good", "revoked", "expired"]},
-        roles={"type": "array", "items": {"enum": ["read", "invoke", "operate"]}},
-        created_at=_INSTANT, expires_at=_or_null(_INSTANT), revoked_at=_or_null(_INSTANT),
-        last_used_at=_or_null(_INSTANT),
-    ),
-    "List": _object(
-        "items next",
-        items={"type": "array", "items": _object(
-            "kind key version status updated_at", entity=_TEXT, kind=_TEXT, key=_TEXT,
-            version=_COUNT, status=_TEXT, updated_at=_INSTANT, id=_TEXT, saga=_TEXT,
-        )},
-        next=_or_null(_TEXT),
-    ),
-    "Step": _object(
-        "name status attempts started_at ended_at undo",
-        name=_TEXT, status=_TEXT, attempts=_COUNT, started_at=_or_null(_INSTANT),
-        ended_at=_or_null(_INSTANT), to=_TEXT, command=_TEXT, reply=_ANYTHING,
-        problem={"type": "object"}, undo=_or_null({"type": "object"}),
-    ),
-    "Saga": _object(
-        "id saga status result steps",
-        id=_TEXT, saga=_TEXT, version=_COUNT, result=_ANYTHING, input=_ANYTHING,
-        problem=_or_null({"type": "object"}),
-        status={"enum": ["running", "compensating", "completed", "compensated", "failed"]},
-        started_at=_or_null(_INSTANT), ended_at=_or_null(_INSTANT), deadline=_or_null(_INSTANT),
-        updated_at=_or_null(_INSTANT), steps={"type": "array", "items": ref("schemas", "Step")},
-    ),
-    "DeadLetter": _object(
-        "id entity type command_id at code error",
-        id=_TEXT, entity=_TEXT, type=_TEXT, command_id=_TEXT, at=_INSTANT, code=_TEXT, error=_TEXT,
-        code_version=_TEXT, message=_ANYTHING,
-    ),
-    "Effect": _object(
-        "id target key command entity state attempts due parked_at note",
-        id=_TEXT, target=_TEXT, key=_TEXT, command=_TEXT, entity=_TEXT,
-        state={"enum": ["waiting", "running", "parked"]}, attempts=_COUNT,
-        due=_or_null(_INSTANT), parked_at=_or_null(_INSTANT), note={"type": "object"},
-        data=_ANYTHING, causation_id=_TEXT, correlation_id=_TEXT,
-    ),
-    "Resolution": {"oneOf": [
-        _closed("reply", reply=_ANYTHING),
-        _closed("rejected", rejected=_closed(
-            "code", code=_TEXT, detail=_TEXT, data={"type": "object"},
-        )),
-        _closed("failed", failed=_TEXT),
-    ]},
-    "Breaker": _object(
-        "target state failures since retry_at",
-        target=_TEXT, state={"enum": ["closed", "open", "half-open"]}, failures=_COUNT,
-        since=_or_null(_INSTANT), retry_at=_or_null(_INSTANT),
-    ),
-    "Queue": _object(
-        "partition waiting held oldest_at entities",
-        partition=_COUNT, waiting=_COUNT, held=_COUNT, oldest_at=_or_null(_INSTANT),
-        entities={"type": "array", "items": _object(
-            "entity waiting", entity=_TEXT, waiting=_COUNT,
-        )},
-    ),
-    "Attention": _object(
-        "entity stopped directive since error command command_id version code restarts",
-        entity=_TEXT, stopped=_FLAG, since=_INSTANT, error=_TEXT, command=_TEXT, command_id=_TEXT,
-        directive={"enum": ["stop", "escalate", "too-many-restarts", "restart"]},
-        version=_COUNT, code=_TEXT, restarts={"type": "array", "items": _INSTANT},
-    ),
-}  # fmt: skip
-
-
 def _matching(pattern: str) -> Json:
     return {"type": "string", "pattern": f"^{pattern}$"}
 
@@ -173,14 +50,14 @@ def _parameter(place: str, name: str, text: str, schema: Json) -> Json:
     return {"name": name, "in": place, "description": text, "schema": schema, **required}
 
 
-KEY = _parameter("path", "key", "Key of the entity", _ID)
-_SAGA = _parameter("path", "id", "Id of the saga", _ID)
-_LETTER = _parameter("path", "id", "Id of the dead letter", _TEXT)
-_CALL = _parameter("path", "id", "Id of the call", _TEXT)
+KEY = _parameter("path", "key", "Key of the entity", ID)
+_SAGA = _parameter("path", "id", "Id of the saga", ID)
+_LETTER = _parameter("path", "id", "Id of the dead letter", TEXT)
+_CALL = _parameter("path", "id", "Id of the call", TEXT)
 _LIMIT: Json = {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}
 
 PARAMETERS: Json = {
-    "Prefer": _parameter("header", "Prefer", "`respond-async`, or `wait=20` (60 at most)", _TEXT),
+    "Prefer": _parameter("header", "Prefer", "`respond-async`, or `wait=20` (60 at most)", TEXT),
     "IdempotencyKey": _parameter(
         "header", "Idempotency-Key", "The same key and body get the first answer",
         _matching("[!#-~][!-~]{0,255}"),
@@ -189,12 +66,12 @@ PARAMETERS: Json = {
         "header", "X-Correlation-ID", "Kept with all that follows; made when missing",
         _matching("[ -~]{0,256}"),
     ),
-    "Traceparent": _parameter("header", "traceparent", "W3C trace context", _TEXT),
+    "Traceparent": _parameter("header", "traceparent", "W3C trace context", TEXT),
     "IfMatch": _parameter(
         "header", "If-Match", 'The version expected, as in `"v17"`; `*` is any',
         {"anyOf": [_matching('"v[0-9]{1,15}"'), {"const": "*"}]},
     ),
-    "IfNoneMatch": _parameter("header", "If-None-Match", "The version that you have", _TEXT),
+    "IfNoneMatch": _parameter("header", "If-None-Match", "The version that you have", TEXT),
     "LastEventId": _parameter(
         "header", "Last-Event-ID", "The last version that you saw", _matching("[0-9]{1,15}")
     ),
@@ -202,23 +79,23 @@ PARAMETERS: Json = {
         "query", "delay", "`PT60S`, or seconds: handled after that",
         _matching(r"(PT[0-9]{1,8}S|[0-9]{1,8}(\.[0-9]{1,3})?)"),
     ),
-    "SagaId": _parameter("query", "id", "Its id; else the idempotency key's, or a new one", _ID),
+    "SagaId": _parameter("query", "id", "Its id; else the idempotency key's, or a new one", ID),
     "Limit": _parameter("query", "limit", "Entries of a page", _LIMIT),
     "EffectState": _parameter(
         "query", "state", "Only those in this state",
         {"enum": ["", "waiting", "running", "parked"]},
     ),
-    "OfEntity": _parameter("query", "entity", "Only those of this entity, `kind/key`", _TEXT),
-    "OfCode": _parameter("query", "code", "Only those with this code", _TEXT),
-    "DryRun": _parameter("query", "dry_run", "Only say what would be done", _FLAG),
+    "OfEntity": _parameter("query", "entity", "Only those of this entity, `kind/key`", TEXT),
+    "OfCode": _parameter("query", "code", "Only those with this code", TEXT),
+    "DryRun": _parameter("query", "dry_run", "Only say what would be done", FLAG),
     "Force": _parameter(
-        "query", "force", "Also what a saga has given up; it will not know of it", _FLAG
+        "query", "force", "Also what a saga has given up; it will not know of it", FLAG
     ),
-    "All": _parameter("query", "all", "All there are, and not only the usual ones", _FLAG),
+    "All": _parameter("query", "all", "All there are, and not only the usual ones", FLAG),
     "Cursor": _parameter(
         "query", "cursor", "`next` of the page before", _matching("([0-9]{1,15}(~.*)?)?")
     ),
-    "After": _parameter("query", "after", "Only events behind this one", _VERSION | {"minimum": 0}),
+    "After": _parameter("query", "after", "Only events behind this one", VERSION | {"minimum": 0}),
     "At": _parameter("query", "at", "The state then: at a version, or an instant", MOMENT),
 }  # fmt: skip
 
@@ -266,7 +143,7 @@ def _get(id_: str, tag: str, summary: str, parameters: list[Json], done: Json, *
 def listing(id_: str, tag: str, summary: str, statuses: list[str]) -> Json:
     """A list, a page at a time; it can be of one status."""
     done = response("A page; newest change first", ref("schemas", "List"))
-    schema = _TEXT | ({"enum": ["", *statuses]} if statuses else {})
+    schema = TEXT | ({"enum": ["", *statuses]} if statuses else {})
     status = _parameter("query", "status", "Only those in this status", schema)
     return _get(id_, tag, summary, [status, *refs("Limit", "Cursor")], done, 404)
 
@@ -281,17 +158,17 @@ def state(id_: str, tag: str, shape: Json) -> Json:
 
 def events(id_: str, tag: str, shape: Json) -> Json:
     """The events of an entity."""
-    page = _object("events next", events={"type": "array", "items": shape}, next=_or_null(_COUNT))
+    page = object_of("events next", events={"type": "array", "items": shape}, next=or_null(COUNT))
     done = response("A page; oldest first", page)
-    done["content"]["application/x-ndjson"] = {"schema": _TEXT}
-    done["content"]["text/event-stream"] = {"schema": _TEXT}
+    done["content"]["application/x-ndjson"] = {"schema": TEXT}
+    done["content"]["text/event-stream"] = {"schema": TEXT}
     return _get(id_, tag, "Events", [KEY, *refs("After", "Limit", "LastEventId")], done, 404)
 
 
 def command_status(id_: str, tag: str) -> Json:
     """What became of a command."""
     done = response("What became of it", ref("schemas", "CommandStatus"))
-    command = _parameter("path", "id", "Id of the command", _ID)
+    command = _parameter("path", "id", "Id of the command", ID)
     return _get(id_, tag, "What became of a command", [KEY, command], done, 404)
 
 
@@ -306,7 +183,7 @@ def tell_saga(id_: str, tag: str, summary: str, shape: Json) -> Json:
         "operationId": id_, "tags": [tag], "summary": summary,
         "parameters": [_SAGA, *refs(*SENDING)],
         "requestBody": {"required": False, "content": {"application/json": {"schema": {
-            "type": "object", "properties": {"reason": _TEXT}, "additionalProperties": False,
+            "type": "object", "properties": {"reason": TEXT}, "additionalProperties": False,
         }}}},
         "responses": {
             "200": response("The saga", shape), "202": ref("responses", "Pending"),
@@ -315,7 +192,7 @@ def tell_saga(id_: str, tag: str, summary: str, shape: Json) -> Json:
     }  # fmt: skip
 
 
-_RETRIED = _object("id status", id=_TEXT, status=_TEXT, command_id=_TEXT, code=_TEXT, detail=_TEXT)
+_RETRIED = object_of("id status", id=TEXT, status=TEXT, command_id=TEXT, code=TEXT, detail=TEXT)
 
 
 def _dead(id_: str, summary: str, *more: str) -> Json:
@@ -328,7 +205,7 @@ def _dead(id_: str, summary: str, *more: str) -> Json:
 
 
 def _retry_all() -> Json:
-    done = _object("items more", items={"type": "array", "items": _RETRIED}, more=_FLAG)
+    done = object_of("items more", items={"type": "array", "items": _RETRIED}, more=FLAG)
     return {
         "operationId": "dead.retry_all", "tags": ["dead letters"],
         "summary": "Send those of an entity or a code again, in the order in which they failed",
@@ -338,8 +215,8 @@ def _retry_all() -> Json:
 
 
 def _restart() -> Json:
-    done = response("It goes on", with_member("Reply", "reply", _object("restarted")))
-    kind = _parameter("path", "kind", "Kind of the entity", _TEXT)
+    done = response("It goes on", with_member("Reply", "reply", object_of("restarted")))
+    kind = _parameter("path", "kind", "Kind of the entity", TEXT)
     return {
         "operationId": "attention.restart", "tags": ["attention"], "summary": "Let it go on",
         "parameters": [kind, KEY, *refs(*SENDING)],
@@ -350,7 +227,7 @@ def _restart() -> Json:
 
 
 def _effect(id_: str, summary: str, **more: Json) -> Json:
-    done = _object("id status target key", id=_TEXT, status=_TEXT, target=_TEXT, key=_TEXT)
+    done = object_of("id status target key", id=TEXT, status=TEXT, target=TEXT, key=TEXT)
     return {
         "operationId": id_, "tags": ["effects"], "summary": summary, "parameters": [_CALL], **more,
         "responses": {
@@ -366,7 +243,7 @@ _RESOLUTION: Json = {
 
 
 def _items(schema: str) -> Json:
-    return _object("items", items={"type": "array", "items": ref("schemas", schema)})
+    return object_of("items", items={"type": "array", "items": ref("schemas", schema)})
 
 
 COMMON_PATHS: Json = {
@@ -414,5 +291,5 @@ COMMON_PATHS: Json = {
     "/livez": {"get": _get("livez", "process", "Alive", [], response("Yes", {"type": "object"}))},
     "/readyz": {"get": _get("readyz", "process", "Ready", [], response("Yes", {"type": "object"}))},
     "/metrics": {"get": _get("metrics", "process", "Metrics", [],
-                             response("For Prometheus", _TEXT, "text/plain"))},
+                             response("For Prometheus", TEXT, "text/plain"))},
 }  # fmt: skip

@@ -1,6 +1,7 @@
 """What the OpenAPI document says about who may come in."""
 
-from wherry.http.openapi_parts import Json, problems
+from wherry.http.openapi_parts import problems
+from wherry.http.openapi_shapes import Json
 
 SCHEMES: Json = {
     "bearer": {

@@ -1,7 +1,8 @@
 """What OpenAPI says of time travel: the same whatever is deployed."""
 
 from wherry.http import openapi_parts as parts
-from wherry.http.openapi_parts import MOMENT, Json, problems, response
+from wherry.http.openapi_parts import problems, response
+from wherry.http.openapi_shapes import MOMENT, Json
 
 _TEXT: Json = {"type": "string"}
 _COUNT: Json = {"type": "integer", "minimum": 0}
