@@ -96,4 +96,6 @@ def test_a_deployment_may_die_at_any_round_trip(
         deploy(new)
         assert deployed(yard.store)["version"] == "v2"
         assert replay(yard.store, new.registry).stale == ()
+        state = yard.redis.hget(yard.store.keys.partition(0).entity("quay", "q"), "state")
+        assert state is not None, at
     assert seen == {"", "v2"}

@@ -49,6 +49,8 @@ def fold(spec: KindSpec, history: History, look: Look | None = None) -> Retold:
             told.kept = _encoded(spec, told.state)
     if told.version != history.version:
         told.broken = _incomplete(history, told.version)
+    elif not snapshot:  # a deployment has let go of its state, and died before it wrote another
+        told.kept = _encoded(spec, told.state)
     return told
 
 
