@@ -54,7 +54,7 @@ lua: $(READY)  ## luacheck, on the library as Redis gets it
 	  test "$${CI:-}" != true; fi
 
 test: $(READY)  ## all tests but chaos, on fakeredis and on a real server
-	$(BIN)/pytest -q -m "not chaos" -n 3 --dist worksteal
+	$(BIN)/pytest -q -m "not chaos" -n 3 --dist worksteal --durations 12
 
 test-unit: $(READY)  ## the fast tests: no server, no processes
 	$(BIN)/pytest -q -m "not chaos and not slow" --ignore=tests/integration --ignore=tests/packaging -k "not real"

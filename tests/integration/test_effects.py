@@ -300,7 +300,7 @@ def test_a_runner_that_is_killed_before_it_has_started_a_pump_leaves_that_to_the
 
 
 def test_two_runners_share_calls_and_each_is_made_once(site: Site, world: World) -> None:
-    world.latency_s = 0.05
+    world.latency_s = 0.2  # long enough for the first one to ask for help
     site.worker()
     for _ in range(2):
         site.runner(world.env, concurrency=5)

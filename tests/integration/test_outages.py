@@ -4,6 +4,7 @@ import threading
 import time
 
 import pytest
+from msgspec.structs import replace
 from rq import Worker
 
 from tests.support.invariants import Ack
@@ -97,8 +98,6 @@ def fires_a_timer(site: Site) -> None:
     eventually(lambda: not site.pumps(), "the pumps have left")
     due = site.runtime.store.now_ms() + 500
     request = site.request("counter/timer", "Increment", {"by": 1})
-    from dataclasses import replace
-
     site.runtime.store.send(replace(request.sending, due_ms=due))
     site.acks.append(Ack(request.entity, request.command_id))
     site.rest()

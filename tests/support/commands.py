@@ -189,7 +189,8 @@ def eventually(condition: Callable[[], bool], within_s: float = 15) -> bool:
 
 def clean_environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("WHERRY_")}
-    kept.pop("CI", None)
+    for name in ("CI", "NO_COLOR"):  # a command in this process may have set the latter
+        kept.pop(name, None)
     return kept | {"PYTHONPATH": str(ROOT / "runtime")}
 
 
