@@ -13,7 +13,8 @@ from wherry.cli.failure import INTERNAL, Failed, about, warn
 from wherry.cli.options import NOTHING, RUN, Common, Flag
 from wherry.cli.output import line
 from wherry.cli.session import bundles_folder, load
-from wherry.cli.system import SystemFlags, start, stop_on_signals
+from wherry.cli.system import ENDING, SystemFlags, start
+from wherry.stopping import stop_on
 
 if TYPE_CHECKING:
     from wherry.supervisor.system import Plan, System
@@ -40,7 +41,7 @@ def demo(
     """
     from wherry.supervisor.system import System
 
-    stop = stop_on_signals()
+    stop = stop_on(*ENDING)
     began = time.monotonic()
     with about("wherry demo", "wherry doctor"):
         system = System(_plan(flags, common), stop, warn)

@@ -1,9 +1,7 @@
 """`wherry dev` and `wherry up`: everything on this machine, with one command."""
 
 import signal
-import threading
 from dataclasses import asdict, dataclass
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
@@ -12,9 +10,13 @@ from wherry.cli.failure import Failed, about, warn
 from wherry.cli.options import NOTHING, RUN, Common, Flag
 from wherry.cli.ready import say_ready
 from wherry.cli.session import bundles_folder, load
+from wherry.stopping import stop_on
 
 if TYPE_CHECKING:
     from wherry.supervisor.system import System
+
+#: With which somebody ends a system: Ctrl-C, a service manager, a terminal that is closed.
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @Parameter(name="*")
@@ -73,7 +75,7 @@ def up(
 def _run(subject: str, flags: SystemFlags, common: Common, *, ephemeral: bool, reload: bool) -> int:
     from wherry.supervisor.system import Plan, System
 
-    stop = stop_on_signals()
+    stop = stop_on(*ENDING)
     with about(subject, "wherry doctor"):
         settings = load(common, **asdict(flags)).settings
         functions = bundles_folder(settings.functions)
@@ -95,19 +97,6 @@ def start(system: "System", subject: str) -> bool:
         return system.start()
     except StartFailed as error:
         raise Failed(error.exit_code, subject, str(error), "wherry doctor") from error
-
-
-def stop_on_signals() -> threading.Event:
-    """An event that is set when somebody wants us to end."""
-    stop = threading.Event()
-
-    def ask_to_stop(signum: int, frame: FrameType | None) -> None:
-        del signum, frame
-        stop.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, ask_to_stop)
-    return stop
 
 
 def _say(system: "System", event: str, common: Common) -> None:

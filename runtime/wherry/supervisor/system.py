@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from wherry.errors import Misconfigured
 from wherry.settings import Settings
+from wherry.stopping import Stop
 from wherry.supervisor import folder as folders
 from wherry.supervisor.health import is_ready
 from wherry.supervisor.process import Child, StartFailed, stop_all, tail
@@ -56,7 +57,7 @@ class System:
     """Everything that runs here. `say` gets a sentence for people when something happens."""
 
     plan: Plan
-    stop: threading.Event
+    stop: Stop
     say: Say
     url: str = ""
     redis_url: str = ""

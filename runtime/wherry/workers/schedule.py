@@ -7,15 +7,14 @@ every tick, an outage is waited out, and its jobs are ours.
 
 import logging
 import signal
-import threading
 from datetime import UTC, datetime
-from types import FrameType
 from typing import Any
 
 from rq import Queue
 from rq_scheduler import Scheduler
 
 from wherry.errors import Unreachable
+from wherry.stopping import stop_on
 from wherry.store.client import reaching
 from wherry.workers.queue import SWEEP, WherryJob
 
@@ -59,14 +58,7 @@ def ensure_sweep(queue: Queue, every: float) -> None:
 
 def run_scheduler(queue: Queue, every: float) -> None:
     """Run a scheduler until SIGTERM or SIGINT. An outage of Redis is waited out."""
-    stop = threading.Event()
-
-    def ask_to_stop(signum: int, frame: FrameType | None) -> None:
-        del signum, frame
-        stop.set()
-
-    signal.signal(signal.SIGTERM, ask_to_stop)
-    signal.signal(signal.SIGINT, ask_to_stop)
+    stop = stop_on(signal.SIGTERM, signal.SIGINT)
     scheduler = SweepScheduler(queue, every)
     born = False
     while not stop.is_set():

@@ -1,9 +1,9 @@
 """A little traffic: vessels come and go, until somebody says stop."""
 
-import threading
 import time
 from collections.abc import Callable
 
+from wherry.stopping import Stop
 from wherry.supervisor.demo.client import Client
 
 ANTWERP = {"latitude": 51.27, "longitude": 4.34}
@@ -14,7 +14,7 @@ _PAUSE_S = 0.25
 _REPORT_S = 10.0
 
 
-def run_load(client: Client, stop: threading.Event, tell: Callable[[str], None]) -> None:
+def run_load(client: Client, stop: Stop, tell: Callable[[str], None]) -> None:
     """Let vessels dock at and depart from a port of their own, some times a second."""
     _register(client)
     done: dict[str, int] = {}
