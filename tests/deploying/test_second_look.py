@@ -13,7 +13,9 @@ from wherry.bundles import Bundles
 from wherry.deploying import deployment
 from wherry.deploying.deployment import Breaking, deploy
 from wherry.engine.registry import Registry
+from wherry.gateway.releases import deployed as shown
 from wherry.store import releases
+from wherry.store.repair import Repaired
 from wherry.wiring import Runtime
 
 
@@ -83,3 +85,16 @@ def test_no_code_finds_a_state_that_other_code_has_folded(
     assert seen == [([None, None], 1)]  # the old code goes on meanwhile: it folds the log
     assert done.repaired == 1
     assert b'"coats":0' in (yard.redis.hget(key, "state") or b"")
+
+
+def test_what_could_not_be_written_anew_is_told(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moor(yard)
+    refused = Repaired("quay/q", why="it changes all the time")
+    monkeypatch.setattr(deployment, "repair_many", lambda *_, **__: iter([refused]))
+
+    done = deploy(runtime_of(yard, upcast=True))
+
+    assert (done.repaired, done.unrepaired) == (0, (refused,))
+    assert shown(done, 1)["unrepaired"] == [{"subject": "quay/q", "why": refused.why}]

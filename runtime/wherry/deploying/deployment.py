@@ -26,7 +26,7 @@ from wherry.store import library, releases
 from wherry.store.client import reaching
 from wherry.store.records import forget_states
 from wherry.store.releases import Release
-from wherry.store.repair import repair_many
+from wherry.store.repair import Repaired, repair_many
 from wherry.store.server_check import require_safe
 from wherry.wiring import Runtime, take_code
 
@@ -61,6 +61,7 @@ class Deployed:
     release: Release
     preview: Preview
     repaired: int = 0
+    unrepaired: tuple[Repaired, ...] = ()
     kept: Path | None = None
 
 
@@ -113,8 +114,9 @@ def deploy(
     except Breaking:
         _take_back(runtime, preview.before, release, library_before)
         raise
-    mended = repair_many(runtime.store, runtime.registry, sorted(stale), code=release.version)
-    return Deployed(release, preview, sum(1 for one in mended if one.count), kept)
+    mended = list(repair_many(runtime.store, runtime.registry, sorted(stale), code=release.version))
+    failed = tuple(one for one in mended if one.why)
+    return Deployed(release, preview, sum(1 for one in mended if one.count), failed, kept)
 
 
 def _look_again(runtime: Runtime, preview: Preview, since_ms: int, *, force: bool) -> Replayed:

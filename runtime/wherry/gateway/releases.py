@@ -22,6 +22,7 @@ def deployed(done: Deployed, partitions: int) -> Shown:
         "replayed": _counts(done.preview),
         "breaks": [asdict(one) for one in done.preview.replayed.breaks],
         "repaired": done.repaired,
+        "unrepaired": [{"subject": one.address, "why": one.why} for one in done.unrepaired],
         "kept": str(done.kept) if done.kept else None,
     }
 
