@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from redis import Redis
 from redis.client import Pipeline
+from redis.exceptions import WatchError
 
 from tests.support.quay import Moor, Paint, first_app, second_quay
 from tests.support.yard import Yard
@@ -99,3 +100,25 @@ def test_a_deployment_may_die_at_any_round_trip(
         state = yard.redis.hget(yard.store.keys.partition(0).entity("quay", "q"), "state")
         assert state is not None, at
     assert seen == {"", "v2"}
+
+
+def test_a_deployment_whose_reply_is_lost_is_known_to_have_happened(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, _, new = moored(redis)
+    execute = Pipeline.execute
+
+    def losing(self: Any, *args: Any, **options: Any) -> Any:
+        is_install = bool(self.watching)
+        done = execute(self, *args, **options)
+        if is_install:  # what the driver makes of a connection that ends behind a WATCH
+            raise WatchError("A ConnectionError occurred while watching one or more keys")
+        return done
+
+    monkeypatch.setattr(Pipeline, "execute", losing)
+    done = deploy(new)
+
+    latest = releases.latest(new.store)
+    assert latest is not None
+    assert (latest.number, latest.version) == (done.release.number, "v2")
+    assert deployed(new.store)["version"] == "v2"

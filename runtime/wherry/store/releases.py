@@ -97,8 +97,14 @@ def install(
         try:
             pipe.execute()
         except WatchError:
-            return False
+            return _is_there(store, release)
         return True
+
+
+def _is_there(store: Store, release: Release) -> bool:
+    """Whether it was ours that changed the releases: the driver says the same of a lost reply."""
+    there = numbered(store, release.number)
+    return there is not None and (there.version, there.at_ms) == (release.version, release.at_ms)
 
 
 def _record(release: Release) -> dict[Any, Any]:
